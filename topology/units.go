@@ -27,6 +27,9 @@ type MHz float64
 // clock. Values beyond 292 years saturate.
 func Seconds(s float64) time.Duration {
 	ns := s * 1e9
+	if ns >= 0 && ns < 1<<52 { // the usual case, without a call: adding a half is exact enough to round
+		return time.Duration(ns + 0.5)
+	}
 	if ns >= math.MaxInt64 {
 		return math.MaxInt64
 	}

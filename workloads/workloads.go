@@ -19,6 +19,9 @@ type Workload struct {
 // branches, walks from the first operator until it leaves.
 type Pipeline struct {
 	Name string
+	// Group is the name under which the pipeline's measurements are pooled,
+	// as for a thousand equal devices; empty is the pipeline's own Name.
+	Group string
 	// Priority orders requests under the priority disciplines and jobs under
 	// preemption; higher goes first. Default 50.
 	Priority int
