@@ -1,0 +1,52 @@
+# `make check` is all of CI. Each step also stands alone.
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 30s
+BENCH       ?= .
+GO          ?= go
+
+.PHONY: check format vet staticcheck test build verify fuzz bench clean
+
+check: format vet staticcheck build test verify fuzz
+	@echo "make check: every step passed"
+
+format:
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+staticcheck:
+	$(GO) run $(STATICCHECK) ./...
+
+# The static build: no cgo, so that the binary runs on any Linux of its kind.
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/caravan ./cmd/caravan
+
+# The race detector needs a C compiler. The record of the tests stays in
+# bin/test.json; tally prints it for people and fails when a test does.
+test:
+	@mkdir -p bin
+	@$(GO) test -race -json ./... > bin/test.json; $(GO) run ./cmd/tally < bin/test.json
+
+# The refutation suite: simulations against exact results and published data.
+verify: build
+	bin/caravan verify
+
+# Every fuzz target that exists, FUZZTIME each.
+fuzz:
+	@$(GO) test -list '^Fuzz' ./... > bin/fuzz.txt || { cat bin/fuzz.txt; exit 1; }
+	@awk '/^Fuzz/ { names[n++] = $$1 } \
+	     $$1 == "ok" || $$1 == "?" { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' bin/fuzz.txt | \
+	while read -r package target; do \
+	  echo "fuzz $$package $$target for $(FUZZTIME)"; \
+	  $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package > bin/fuzz.log 2>&1 || \
+	    { cat bin/fuzz.log; exit 1; }; \
+	done
+
+bench:
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+clean:
+	rm -rf bin
