@@ -44,3 +44,17 @@ type Model struct {
 	// Zero value: PerOperator under Berkeley contention, otherwise FCFS.
 	Compute topology.Discipline
 }
+
+// Discipline is the one that node n serves by: its own, else the model's,
+// else what the model's contention implies.
+func (m Model) Discipline(n *topology.Node) topology.Discipline {
+	switch {
+	case n.Discipline != "":
+		return n.Discipline
+	case m.Compute != "":
+		return m.Compute
+	case m.Contention == Berkeley:
+		return topology.PerOperator
+	}
+	return topology.FCFS
+}

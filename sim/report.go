@@ -1,0 +1,296 @@
+package sim
+
+import (
+	"math"
+	"time"
+
+	"caravan/results"
+	"caravan/sim/des"
+)
+
+// A subject is something whose requests are measured together: a pipeline, a
+// group of equal ones, or one class of either.
+type subject struct {
+	name                              string
+	answered, rejected, expired, lost uint64
+	late                              uint64 // answered or expired after the deadline
+	latency, wait                     moments
+	latencyHistogram, waitHistogram   des.Histogram
+	batches                           series
+}
+
+// moments accumulates a sum, a sum of squares and the extremes of durations.
+type moments struct {
+	n        uint64
+	sum, sq  float64 // seconds, seconds squared
+	low, top time.Duration
+}
+
+func (m *moments) add(d time.Duration) {
+	if m.n == 0 || d < m.low {
+		m.low = d
+	}
+	m.top = max(m.top, d)
+	m.n++
+	x := float64(d) * 1e-9
+	m.sum += x
+	m.sq += float64(x * x)
+}
+
+func newSubject(name string) subject { return subject{name: name, batches: newSeries()} }
+
+func (s *subject) add(req *request, how Outcome, latency time.Duration, late bool) {
+	if late {
+		s.late++
+	}
+	switch how {
+	case Answered:
+		s.answered++
+		s.latency.add(latency)
+		s.latencyHistogram.Add(latency)
+		s.wait.add(req.wait)
+		s.waitHistogram.Add(req.wait)
+		s.batches.add(req.createdAt, latency)
+	case Rejected:
+		s.rejected++
+	case Expired:
+		s.expired++
+	case Lost:
+		s.lost++
+	}
+}
+
+// A series keeps the means of equal batches of consecutive latencies. When it
+// is full, neighbours merge, so its memory is bounded and its batches grow.
+type series struct {
+	size   int // observations a batch
+	means  []float64
+	starts []time.Duration // creation of each batch's first request
+	n      int
+	sum    float64
+	first  time.Duration
+}
+
+// The first batches hold five observations, as MSER-5 wants them.
+const (
+	firstBatch = 5
+	maxBatches = 4096
+)
+
+func newSeries() series { return series{size: firstBatch} }
+
+func (s *series) add(createdAt, latency time.Duration) {
+	if s.n == 0 {
+		s.first = createdAt
+	}
+	s.n++
+	s.sum += float64(latency) * 1e-9
+	if s.n < s.size {
+		return
+	}
+	s.means = append(s.means, s.sum/float64(s.size))
+	s.starts = append(s.starts, s.first)
+	s.n, s.sum = 0, 0
+	if len(s.means) < maxBatches {
+		return
+	}
+	for i := range maxBatches / 2 {
+		s.means[i] = (s.means[2*i] + s.means[2*i+1]) / 2
+		s.starts[i] = s.starts[2*i]
+	}
+	s.means, s.starts = s.means[:maxBatches/2], s.starts[:maxBatches/2]
+	s.size *= 2
+}
+
+// measure forgets what the warm-up showed.
+func (r *run) measure() {
+	r.measuredFrom = r.now
+	for i := range r.subjects {
+		r.subjects[i] = newSubject(r.subjects[i].name)
+	}
+	for i := range r.stations {
+		s := &r.stations[i]
+		s.account(r.now)
+		s.use = usage{since: r.now, lastAt: r.now}
+		s.wait = visits{}
+	}
+	for i := range r.media {
+		m := &r.media[i]
+		m.busy, m.wait, m.messages, m.bytes = 0, 0, 0, 0
+		if !m.changes { // what is committed beyond now still counts
+			m.busy = max(0, r.measured(r.now, m.freeAt))
+		}
+	}
+	r.preempted = 0
+}
+
+// report turns the counters into the record of the replication.
+func (r *run) report() results.Replication {
+	end := r.horizon()
+	rep := results.Replication{
+		Index: r.c.Replication, Events: r.eng.Fired(), End: end, WarmUp: r.measuredFrom,
+	}
+	span := (end - r.measuredFrom).Seconds()
+	v := &values{list: rep.Values}
+	for i := range r.subjects {
+		s := &r.subjects[i]
+		s.report(v, span)
+		if s.latencyHistogram.Count() > 0 {
+			rep.Histograms = append(rep.Histograms, export(&s.latencyHistogram, s.name, "latency"))
+		}
+	}
+	v.add("requests", "", "in_flight", "1", float64(r.alive))
+	v.add("preemptions", "", "count", "1", float64(r.preempted))
+	r.reportNodes(v, end, span)
+	r.reportLinks(v, span)
+	rep.Values = v.list
+	return rep
+}
+
+// export turns a histogram's buckets into a record, edges included.
+func export(h *des.Histogram, subject, name string) results.Histogram {
+	out := results.Histogram{Subject: subject, Name: name}
+	for b := range h.Buckets() {
+		out.LowNS = append(out.LowNS, int64(b.Low))
+		out.HighNS = append(out.HighNS, int64(b.High)+1)
+		out.Counts = append(out.Counts, b.Count)
+	}
+	return out
+}
+
+type values struct{ list []results.Value }
+
+func (v *values) add(name, subject, stat, unit string, x float64) {
+	v.list = append(v.list, results.Value{Name: name, Subject: subject, Stat: stat, Unit: unit, Value: x})
+}
+
+// quantiles that every duration is reported at.
+var quantiles = []struct {
+	stat string
+	q    float64
+}{{"p50", 0.50}, {"p95", 0.95}, {"p99", 0.99}}
+
+func (s *subject) report(v *values, span float64) {
+	s.duration(v, "latency", &s.latency, &s.latencyHistogram)
+	if half, n := s.batchInterval(); n > 0 {
+		for i := range v.list {
+			if x := &v.list[i]; x.Subject == s.name && x.Name == "latency" && x.Stat == "mean" {
+				x.HalfWidth, x.N = half, n
+			}
+		}
+	}
+	s.duration(v, "wait", &s.wait, &s.waitHistogram)
+	v.add("throughput", s.name, "mean", "1/s", ratio(float64(s.answered), span))
+	v.add("answered", s.name, "count", "1", float64(s.answered))
+	ended := float64(s.answered + s.rejected + s.expired + s.lost)
+	v.add("rejected", s.name, "ratio", "1", ratio(float64(s.rejected), ended))
+	v.add("expired", s.name, "ratio", "1", ratio(float64(s.expired), ended))
+	v.add("lost", s.name, "ratio", "1", ratio(float64(s.lost), ended))
+	v.add("late", s.name, "ratio", "1", ratio(float64(s.late), ended))
+}
+
+// batchInterval is the 95 % half-width of the mean latency by batch means
+// within this replication.
+func (s *subject) batchInterval() (half float64, n int) {
+	mean, err := results.BatchMeans(s.batches.means, results.DefaultBatches)
+	if err != nil {
+		return 0, 0
+	}
+	return mean.HalfWidth, mean.N
+}
+
+func (s *subject) duration(v *values, name string, m *moments, h *des.Histogram) {
+	n := float64(m.n)
+	mean := ratio(m.sum, n)
+	v.add(name, s.name, "mean", "s", mean)
+	if m.n == 0 {
+		for _, q := range quantiles {
+			v.add(name, s.name, q.stat, "s", math.NaN())
+		}
+		v.add(name, s.name, "max", "s", math.NaN())
+		return
+	}
+	v.add(name, s.name, "stddev", "s", math.Sqrt(math.Max(0, m.sq/n-mean*mean)))
+	for _, q := range quantiles {
+		x := min(max(h.Quantile(q.q), m.low), m.top)
+		v.add(name, s.name, q.stat, "s", x.Seconds())
+	}
+	v.add(name, s.name, "max", "s", m.top.Seconds())
+}
+
+// ratio is a/b, NaN when nothing was observed.
+func ratio(a, b float64) float64 {
+	if b == 0 {
+		return math.NaN()
+	}
+	return a / b
+}
+
+// nodeUse pools the stations of a node.
+type nodeUse struct {
+	number, busy, cores float64
+	visits              visits
+	unlimited           bool
+}
+
+func (r *run) reportNodes(v *values, end time.Duration, span float64) {
+	nodes := r.c.Topology.Nodes()
+	for n, list := range r.stationsOf {
+		if len(list) == 0 {
+			continue
+		}
+		var u nodeUse
+		for _, si := range list {
+			s := &r.stations[si]
+			u.number += s.use.number * 1e-9
+			u.busy += s.use.busy * 1e-9
+			u.cores += float64(s.cores)
+			u.visits.started += s.wait.started
+			u.visits.waited += s.wait.waited
+			u.visits.wait += s.wait.wait
+			u.visits.rejected += s.wait.rejected
+			u.unlimited = s.cores == math.MaxInt32
+		}
+		node := &nodes[n]
+		utilisation := ratio(u.busy, span*u.cores)
+		if u.unlimited {
+			utilisation = math.Min(1, ratio(u.busy, span*float64(node.Cores)))
+		}
+		v.add("utilisation", node.Name, "mean", "1", utilisation)
+		v.add("number", node.Name, "mean", "1", ratio(u.number, span))
+		v.add("queue", node.Name, "mean", "1", ratio(u.visits.wait.Seconds(), span))
+		v.add("node_wait", node.Name, "mean", "s", ratio(u.visits.wait.Seconds(), float64(u.visits.started)))
+		v.add("waited", node.Name, "ratio", "1", ratio(float64(u.visits.waited), float64(u.visits.started)))
+		v.add("arrivals", node.Name, "mean", "1/s", ratio(float64(u.visits.started+u.visits.rejected), span))
+		v.add("refused", node.Name, "ratio", "1", ratio(float64(u.visits.rejected), float64(u.visits.started+u.visits.rejected)))
+		if node.PricePerHour > 0 {
+			v.add("cost", node.Name, "sum", "currency", node.PricePerHour*span/3600)
+		}
+		if node.IdleWatts > 0 || node.BusyWatts > 0 {
+			joules := (node.IdleWatts + (node.BusyWatts-node.IdleWatts)*utilisation) * span
+			v.add("energy", node.Name, "sum", "J", joules)
+			if node.CarbonPerKWh > 0 {
+				v.add("carbon", node.Name, "sum", "g", joules/3.6e6*node.CarbonPerKWh)
+			}
+		}
+	}
+}
+
+func (r *run) reportLinks(v *values, span float64) {
+	for i, l := range r.c.Topology.Links() {
+		m := &r.media[l.Medium]
+		if m.messages == 0 || int(m.first) != i {
+			continue
+		}
+		use := m.busy.Seconds() / span
+		if r.flows != nil && l.Bandwidth > 0 {
+			use = m.bytes / float64(l.Bandwidth) / span
+		}
+		v.add("utilisation", l.Name, "mean", "1", use)
+		v.add("link_wait", l.Name, "mean", "s", ratio(m.wait.Seconds(), float64(m.messages)))
+		v.add("traffic", l.Name, "mean", "B/s", ratio(m.bytes, span))
+		if l.PricePerByte > 0 {
+			v.add("cost", l.Name, "sum", "currency", l.PricePerByte*m.bytes)
+		}
+	}
+}

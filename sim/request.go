@@ -1,0 +1,433 @@
+package sim
+
+import (
+	"time"
+
+	"caravan/sim/des"
+)
+
+// create starts a request of pipeline p: a token for each of its first
+// operators. row is its line of the arrival trace, -1 without one.
+func (r *run) create(p int32, row int32) {
+	pl := &r.pipes[p]
+	q := r.newRequest()
+	req := &r.requests[q]
+	*req = request{createdAt: r.now, pipeline: p, row: row, level: pl.level}
+	if pl.deadline > 0 {
+		req.deadlineAt = r.now + pl.deadline
+	}
+	if len(pl.classes) > 0 {
+		u := pl.requests.Float64()
+		for i := range pl.classes {
+			if u -= pl.classes[i].share; u < 0 || i == len(pl.classes)-1 {
+				req.class, req.level = uint8(i), pl.classes[i].level
+				break
+			}
+		}
+	}
+	r.drawDemands(pl, q)
+	r.made++
+	r.alive++
+	req.live = int32(len(pl.entries))
+	level := req.level
+	for _, o := range pl.entries {
+		t := r.newToken()
+		r.tokens[t] = token{req: q, op: o, edge: -1, remaining: -1, level: level, gen: r.tokens[t].gen}
+		if to := &r.ops[o]; to.limit > 0 {
+			if to.held >= to.limit {
+				r.stations[to.station].wait.rejected++
+				r.abandon(t, Rejected)
+				continue
+			}
+			to.held++
+			r.tokens[t].flags |= flagCredit
+		}
+		r.enter(t)
+	}
+}
+
+// drawDemands draws what the request will need everywhere, in operator order,
+// so that where it is placed changes none of it.
+func (r *run) drawDemands(pl *pipe, q uint32) {
+	base := int(q) * r.stride
+	for i := pl.first; i < pl.last; i++ {
+		o := &r.ops[i]
+		if o.workAt >= 0 {
+			r.draws[base+int(o.workAt)] = o.work.draw(pl.requests)
+		}
+		if o.outputAt >= 0 {
+			r.draws[base+int(o.outputAt)] = o.output.draw(pl.requests)
+		}
+	}
+}
+
+// enter brings a message to its operator: through the join, the batch, and
+// into the station.
+func (r *run) enter(t uint32) {
+	tok := &r.tokens[t]
+	if r.requests[tok.req].ended {
+		r.vanish(t)
+		return
+	}
+	o := &r.ops[tok.op]
+	if o.need > 1 {
+		c := &r.joins[int(tok.req)*r.joinStride+int(o.join)]
+		*c++
+		if *c&joinCount < uint16(o.need) {
+			tok.flags &^= flagCredit // the place is the request's, and the last message takes it over
+			r.vanish(t)
+			return
+		}
+		if *c&joinPlace != 0 {
+			tok.flags |= flagCredit
+		}
+		*c = 0
+	}
+	tok.remaining = -1
+	tok.flags &^= flagServed
+	if o.batch > 1 {
+		r.gather(t)
+		return
+	}
+	r.join(o.station, t)
+}
+
+// A join's counter: how many messages have come, and whether the request
+// holds a place in the operator's bounded queue.
+const (
+	joinPlace uint16 = 1 << 15
+	joinCount        = joinPlace - 1
+)
+
+// abandon ends the request of t without an answer, and t with it.
+func (r *run) abandon(t uint32, why Outcome) {
+	if r.tokens[t].flags&flagLeader != 0 {
+		r.tokens[t].flags &^= flagLeader
+		for m := r.tokens[t].next; m != noToken; {
+			next := r.tokens[m].next
+			r.abandon(m, why)
+			m = next
+		}
+	}
+	if req := &r.requests[r.tokens[t].req]; !req.ended {
+		req.ended = true
+		r.observe(r.tokens[t].req, why)
+	}
+	r.vanish(t)
+}
+
+// vanish ends a token; the last one ends its request.
+func (r *run) vanish(t uint32) {
+	if r.tokens[t].flags&flagCredit != 0 {
+		r.releasePlace(t)
+	}
+	q := r.tokens[t].req
+	r.tokens[t].gen++
+	r.freeTokens = append(r.freeTokens, t)
+	req := &r.requests[q]
+	req.live--
+	if req.live > 0 {
+		return
+	}
+	if !req.ended {
+		r.observe(q, Answered)
+	}
+	r.alive--
+	p := req.pipeline
+	if r.joinStride > 0 {
+		r.clearJoins(q)
+	}
+	r.freeRequests = append(r.freeRequests, q)
+	r.requestEnded(p)
+}
+
+// clearJoins resets the join counters of a request that ended halfway, and
+// gives back the places that it held.
+func (r *run) clearJoins(q uint32) {
+	pl := &r.pipes[r.requests[q].pipeline]
+	for i := pl.first; i < pl.last; i++ {
+		o := &r.ops[i]
+		if o.need <= 1 {
+			continue
+		}
+		c := &r.joins[int(q)*r.joinStride+int(o.join)]
+		held := *c&joinPlace != 0
+		*c = 0
+		if held {
+			o.held--
+			r.grantPlaces(o)
+		}
+	}
+}
+
+// depart sends a served token (and the batch behind it) on.
+func (r *run) depart(t uint32) {
+	if r.tokens[t].flags&flagLeader != 0 {
+		r.tokens[t].flags &^= flagLeader
+		guarded := r.ops[r.tokens[t].op].guarded
+		for m := r.tokens[t].next; m != noToken; {
+			next := r.tokens[m].next
+			if !guarded || r.claimPlaces(m) {
+				r.departOne(m)
+			}
+			m = next
+		}
+	}
+	r.departOne(t)
+}
+
+func (r *run) departOne(t uint32) {
+	tok := &r.tokens[t]
+	if r.requests[tok.req].ended {
+		r.vanish(t)
+		return
+	}
+	o := &r.ops[tok.op]
+	if o.next != nil {
+		if tok.flags&flagRouted == 0 {
+			r.choose(t)
+		}
+		tok.flags &^= flagRouted
+		if tok.edge < 0 {
+			r.vanish(t)
+			return
+		}
+		r.send(t, tok.edge)
+		return
+	}
+	switch len(o.edges) {
+	case 0:
+		r.vanish(t)
+	case 1:
+		r.send(t, o.edges[0])
+	default:
+		r.fork(t, o.edges)
+	}
+}
+
+// fork sends a copy along each edge; the first goes last, since it is t.
+func (r *run) fork(t uint32, edges []int32) {
+	from := r.tokens[t]
+	r.requests[from.req].live += int32(len(edges) - 1)
+	for _, e := range edges[1:] {
+		copied := r.newToken()
+		gen := r.tokens[copied].gen
+		r.tokens[copied] = token{req: from.req, op: from.op, edge: e, remaining: -1, level: from.level, gen: gen}
+		r.send(copied, e)
+	}
+	r.send(t, edges[0])
+}
+
+// choose draws the branch that t takes after a routed operator; edge -1 leaves.
+func (r *run) choose(t uint32) {
+	tok := &r.tokens[t]
+	o := &r.ops[tok.op]
+	u := r.pipes[o.pipe].requests.Float64()
+	tok.edge = -1
+	tok.flags |= flagRouted
+	for i := range o.next {
+		if u < o.next[i].upTo {
+			tok.edge = o.next[i].edge
+			return
+		}
+	}
+}
+
+// claimPlaces takes a place in every bounded queue that t goes to next. When
+// one is full it takes none, and t waits there for its turn.
+func (r *run) claimPlaces(t uint32) bool {
+	tok := &r.tokens[t]
+	o := &r.ops[tok.op]
+	edges := o.edges
+	var one [1]int32
+	if o.next != nil {
+		if tok.flags&flagRouted == 0 {
+			r.choose(t)
+		}
+		if tok.edge < 0 {
+			return true
+		}
+		one[0] = tok.edge
+		edges = one[:]
+	}
+	for _, e := range edges {
+		to := &r.ops[r.edges[e].to]
+		if to.limit > 0 && to.held >= to.limit && !r.hasPlace(tok.req, to) {
+			to.blocked.push(t)
+			return false
+		}
+	}
+	for _, e := range edges {
+		to := &r.ops[r.edges[e].to]
+		if to.limit > 0 && !r.hasPlace(tok.req, to) {
+			to.held++
+			if to.need > 1 {
+				r.joins[int(tok.req)*r.joinStride+int(to.join)] |= joinPlace
+			}
+		}
+	}
+	return true
+}
+
+// hasPlace reports whether the request holds a join's place already.
+func (r *run) hasPlace(q uint32, to *op) bool {
+	return to.need > 1 && r.joins[int(q)*r.joinStride+int(to.join)]&joinPlace != 0
+}
+
+// releasePlace gives back t's place in its operator's bounded queue, to the
+// token that has waited longest for one.
+func (r *run) releasePlace(t uint32) {
+	r.tokens[t].flags &^= flagCredit
+	o := &r.ops[r.tokens[t].op]
+	o.held--
+	r.grantPlaces(o)
+}
+
+// grantPlaces lets those that wait for a place in o's queue go on.
+func (r *run) grantPlaces(o *op) {
+	for o.held < o.limit && o.blocked.n > 0 {
+		b := o.blocked.pop()
+		ended := r.requests[r.tokens[b].req].ended
+		if !ended && !r.claimPlaces(b) {
+			continue // it waits for room elsewhere too
+		}
+		if r.tokens[b].flags&flagHolds != 0 {
+			r.tokens[b].flags &^= flagHolds
+			r.leaveStation(r.ops[r.tokens[b].op].station)
+		}
+		r.depart(b)
+	}
+}
+
+// gather adds t to its operator's batch and serves the batch when it is full.
+func (r *run) gather(t uint32) {
+	tok := &r.tokens[t]
+	o := &r.ops[tok.op]
+	tok.next = noToken
+	tok.since = r.now
+	if o.gathered == 0 {
+		o.gatherTo = t
+		if o.batchWait > 0 {
+			r.eng.Schedule(r.now+o.batchWait, prioTimeout, des.NewEvent(evBatch, o.batchGen, uint32(tok.op)))
+		}
+	} else {
+		r.tokens[o.gatherEnd].next = t
+	}
+	o.gatherEnd = t
+	o.gathered++
+	if o.gathered >= o.batch {
+		r.dispatch(o)
+	}
+}
+
+// dispatch sends the gathered batch into service as one unit of work, that of
+// its first member. Late members are dropped first.
+func (r *run) dispatch(o *op) {
+	leader, last := noToken, noToken
+	t := o.gatherTo
+	o.gathered = 0
+	o.batchGen++
+	for t != noToken {
+		next := r.tokens[t].next
+		if r.unwanted(t) {
+			r.abandon(t, Expired)
+		} else {
+			r.requests[r.tokens[t].req].wait += r.now - r.tokens[t].since
+			r.tokens[t].next = noToken
+			if leader == noToken {
+				leader = t
+			} else {
+				r.tokens[last].next = t
+			}
+			last = t
+		}
+		t = next
+	}
+	if leader != noToken {
+		r.tokens[leader].flags |= flagLeader
+		r.join(o.station, leader)
+	}
+}
+
+// startFollowers accounts the start of service of a batch's other members.
+func (r *run) startFollowers(leader uint32, wait time.Duration) {
+	for m := r.tokens[leader].next; m != noToken; m = r.tokens[m].next {
+		r.requests[r.tokens[m].req].wait += wait
+		if r.tokens[m].flags&flagCredit != 0 {
+			r.releasePlace(m)
+		}
+	}
+}
+
+// observe records how a request ended.
+func (r *run) observe(q uint32, how Outcome) {
+	req := &r.requests[q]
+	if req.createdAt < r.measuredFrom {
+		return
+	}
+	pl := &r.pipes[req.pipeline]
+	latency := r.now - req.createdAt
+	late := req.deadlineAt > 0 && r.now > req.deadlineAt
+	r.subjects[pl.subject].add(req, how, latency, late)
+	if len(pl.classes) > 0 {
+		r.subjects[pl.classes[req.class].subject].add(req, how, latency, late)
+	}
+	if r.c.Observe != nil {
+		r.c.Observe(Completion{
+			Pipeline: int(req.pipeline), Class: int(req.class), CreatedAt: req.createdAt, EndedAt: r.now,
+			Wait: req.wait, Work: r.drawnWork(q), Outcome: how,
+		})
+	}
+}
+
+// drawnWork lists the work drawn for a request, by operator.
+func (r *run) drawnWork(q uint32) []float64 {
+	if r.c.DrawAtStart {
+		return nil
+	}
+	r.workSeen = r.workSeen[:0]
+	pl := &r.pipes[r.requests[q].pipeline]
+	for i := pl.first; i < pl.last; i++ {
+		o := &r.ops[i]
+		w := o.work.a
+		if o.workAt >= 0 {
+			w = r.draws[int(q)*r.stride+int(o.workAt)]
+		}
+		r.workSeen = append(r.workSeen, w)
+	}
+	return r.workSeen
+}
+
+func (r *run) newRequest() uint32 {
+	if n := len(r.freeRequests); n > 0 {
+		q := r.freeRequests[n-1]
+		r.freeRequests = r.freeRequests[:n-1]
+		return q
+	}
+	r.requests = append(r.requests, request{})
+	for range r.stride {
+		r.draws = append(r.draws, 0)
+	}
+	for range r.joinStride {
+		r.joins = append(r.joins, 0)
+	}
+	return uint32(len(r.requests) - 1)
+}
+
+func (r *run) newToken() uint32 {
+	if n := len(r.freeTokens); n > 0 {
+		t := r.freeTokens[n-1]
+		r.freeTokens = r.freeTokens[:n-1]
+		return t
+	}
+	r.tokens = append(r.tokens, token{})
+	return uint32(len(r.tokens) - 1)
+}
+
+// horizon is the end of the measured span.
+func (r *run) horizon() time.Duration {
+	if r.c.Duration > 0 {
+		return r.c.Duration
+	}
+	return r.now
+}

@@ -1,0 +1,151 @@
+package sim
+
+import (
+	"time"
+
+	"caravan/sim/des"
+	"caravan/topology"
+	"caravan/workloads"
+)
+
+// A source generates the arrivals of one pipeline, one event ahead.
+type source struct {
+	arrivals workloads.Arrivals
+	stream   *des.Stream
+	think    sampler
+	inverse  bool
+	stopAt   time.Duration // no arrival at or after
+	limit    int           // requests in all
+	count    int           // so far
+	next     int           // position in the trace
+	batch    int
+	// MMPP: the state and when it is left.
+	state  int
+	leftAt time.Duration
+}
+
+func newSource(a workloads.Arrivals, stream *des.Stream, inverse bool) source {
+	s := source{
+		arrivals: a, stream: stream, inverse: inverse, batch: max(a.Batch, 1),
+		stopAt: a.StopAt, limit: a.Count, think: newSampler(a.Think, inverse),
+	}
+	if s.stopAt == 0 {
+		s.stopAt = 1<<63 - 1
+	}
+	if s.limit == 0 {
+		s.limit = 1<<62 - 1
+	}
+	return s
+}
+
+func (s *source) exp() float64 {
+	if s.inverse {
+		return s.stream.ExpInverse()
+	}
+	return s.stream.Exp()
+}
+
+// begin schedules the first arrivals of pipeline p.
+func (r *run) begin(p int32) {
+	s := &r.pipes[p].source
+	switch s.arrivals.Kind {
+	case workloads.Closed:
+		for range s.arrivals.Population {
+			r.arriveAt(p, s.arrivals.StartAt+topology.Seconds(s.think.draw(s.stream)))
+		}
+	case workloads.Periodic:
+		r.arriveAt(p, s.arrivals.StartAt)
+	case workloads.MMPP:
+		s.leftAt = s.arrivals.StartAt + topology.Seconds(s.arrivals.States[0].Mean.Seconds()*s.exp())
+		r.arriveAt(p, s.after(s.arrivals.StartAt))
+	case workloads.Trace:
+		for s.next < len(s.arrivals.Times) && s.arrivals.Times[s.next] < s.arrivals.StartAt {
+			s.next++
+		}
+		if s.next < len(s.arrivals.Times) {
+			r.arriveAt(p, s.arrivals.Times[s.next])
+		}
+	default:
+		r.arriveAt(p, s.after(s.arrivals.StartAt))
+	}
+}
+
+func (r *run) arriveAt(p int32, at time.Duration) {
+	if s := &r.pipes[p].source; at < s.stopAt && s.count < s.limit {
+		r.eng.Schedule(at, prioArrive, des.NewEvent(evArrive, 0, uint32(p)))
+	}
+}
+
+// after is the instant of the arrival that follows one at the given instant.
+func (s *source) after(now time.Duration) time.Duration {
+	a := &s.arrivals
+	switch a.Kind {
+	case workloads.Periodic:
+		return now + a.Period
+	case workloads.Poisson:
+		return now + topology.Seconds(s.exp()/a.Rate)
+	case workloads.MMPP:
+		return s.afterBursty(now)
+	}
+	return s.stopAt
+}
+
+// afterBursty walks the source's Markov chain: in each state the next arrival
+// and the end of the state race, both exponential.
+func (s *source) afterBursty(now time.Duration) time.Duration {
+	for {
+		st := &s.arrivals.States[s.state]
+		if st.Rate > 0 {
+			if at := now + topology.Seconds(s.exp()/st.Rate); at < s.leftAt {
+				return at
+			}
+		}
+		now = s.leftAt
+		if now >= s.stopAt {
+			return s.stopAt
+		}
+		s.state = (s.state + 1) % len(s.arrivals.States)
+		s.leftAt = now + topology.Seconds(s.arrivals.States[s.state].Mean.Seconds()*s.exp())
+	}
+}
+
+// arrive lets pipeline p's next request (or batch of them) appear.
+func (r *run) arrive(p int32) {
+	s := &r.pipes[p].source
+	if r.c.Requests > 0 && r.made >= r.c.Requests {
+		return
+	}
+	row := int32(-1)
+	if s.arrivals.Kind == workloads.Trace {
+		row = int32(s.next)
+		s.next++
+	}
+	for range s.batch {
+		if s.count >= s.limit || r.c.Requests > 0 && r.made >= r.c.Requests {
+			break
+		}
+		s.count++
+		r.create(p, row)
+	}
+	switch s.arrivals.Kind {
+	case workloads.Closed: // the next one comes when this one is answered
+	case workloads.Trace:
+		if s.next < len(s.arrivals.Times) {
+			r.arriveAt(p, s.arrivals.Times[s.next])
+		}
+	default:
+		r.arriveAt(p, s.after(r.now))
+	}
+}
+
+// requestEnded lets the user of a closed loop think and send again, and ends
+// a run that counts requests with its last answer.
+func (r *run) requestEnded(p int32) {
+	s := &r.pipes[p].source
+	if s.arrivals.Kind == workloads.Closed {
+		r.arriveAt(p, r.now+topology.Seconds(s.think.draw(s.stream)))
+	}
+	if r.alive == 0 && r.c.Requests > 0 && r.made >= r.c.Requests {
+		r.over = true
+	}
+}

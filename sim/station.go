@@ -1,0 +1,522 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"caravan/sim/des"
+	"caravan/topology"
+	"caravan/workloads"
+)
+
+// A station serves the tokens of one node (or of one operator, under
+// topology.PerOperator) in the order and at the rate of its discipline.
+type station struct {
+	node       topology.NodeID
+	discipline topology.Discipline
+	shared     bool // PS
+	sized      bool // SJF, SRPT: the queue is ordered by work
+	preempts   bool // Preemptive, SRPT
+	byLevel    bool // Priority, Preemptive: the queue is ordered by priority
+	tracked    bool // running tokens are listed, to be interrupted
+
+	cores   int32
+	free    int32 // cores that serve nobody
+	down    int32 // faults in force
+	limit   int32 // tokens that may be here; 0 is unbounded
+	present int32 // tokens waiting, in service, or blocked
+
+	waiting levels
+	bySize  rankHeap
+	running levels // when tracked: by level, latest started last
+
+	// Processor sharing: virtual is the service in nanoseconds that a token
+	// present since it was last 0 has had; a token ends when virtual reaches
+	// its mark, the key in bySize.
+	virtual   float64
+	virtualAt time.Duration
+	shareGen  uint16
+
+	use  usage
+	wait visits
+}
+
+// usage accumulates areas under step functions of time.
+type usage struct {
+	since  time.Duration // start of the measured span
+	lastAt time.Duration
+	number float64 // ns x tokens present
+	busy   float64 // ns x cores at work
+}
+
+// visits accumulates what the tokens that passed saw.
+type visits struct {
+	started  uint64
+	waited   uint64        // of them, with a wait above 0
+	wait     time.Duration // of the started, in total
+	rejected uint64
+}
+
+// account brings the areas up to now, before the station changes.
+func (s *station) account(now time.Duration) {
+	if dt := float64(now - s.use.lastAt); dt > 0 {
+		s.use.number += dt * float64(s.present)
+		s.use.busy += dt * float64(s.busy())
+		s.use.lastAt = now
+	}
+}
+
+// busy is how many cores work.
+func (s *station) busy() int32 {
+	if s.shared {
+		if s.down > 0 {
+			return 0
+		}
+		return min(s.cores, int32(len(s.bySize.a)))
+	}
+	return s.cores - s.free
+}
+
+func newStation(node *topology.Node, id topology.NodeID, d topology.Discipline, levelCount int, faulty bool) station {
+	s := station{node: id, discipline: d, cores: int32(node.Cores), limit: int32(node.QueueLimit)}
+	s.waiting.queues = make([]ring, levelCount)
+	switch d {
+	case topology.PS:
+		s.shared = true
+	case topology.SJF:
+		s.sized = true
+	case topology.SRPT:
+		s.sized, s.preempts = true, true
+	case topology.Priority:
+		s.byLevel = true
+	case topology.Preemptive:
+		s.byLevel, s.preempts = true, true
+	case topology.Delay:
+		s.cores = math.MaxInt32
+	case topology.PerOperator:
+		s.cores = 1
+	}
+	s.free = s.cores
+	s.tracked = s.preempts || faulty
+	if s.tracked {
+		s.running.queues = make([]ring, levelCount)
+	}
+	return s
+}
+
+// join brings token t to station si: into service if it can, else to wait.
+func (r *run) join(si int32, t uint32) {
+	s := &r.stations[si]
+	if s.limit > 0 && s.present >= s.limit {
+		s.wait.rejected++
+		r.abandon(t, Rejected)
+		return
+	}
+	if s.down > 0 && r.loseWork[s.node] {
+		r.abandon(t, Lost)
+		return
+	}
+	if r.unwanted(t) {
+		r.abandon(t, Expired)
+		return
+	}
+	s.account(r.now)
+	s.present++
+	tok := &r.tokens[t]
+	tok.since = r.now
+	if s.shared {
+		r.shareJoin(si, t)
+		return
+	}
+	if s.free > 0 && s.down == 0 {
+		r.start(si, t)
+		return
+	}
+	if s.preempts && s.down == 0 && r.preempt(si, t) {
+		return
+	}
+	r.enqueue(s, t)
+}
+
+// enqueue puts t at the back of its queue.
+func (r *run) enqueue(s *station, t uint32) {
+	switch {
+	case s.sized:
+		s.bySize.push(float64(r.due(t)), t)
+	case s.byLevel:
+		s.waiting.push(r.tokens[t].level, t)
+	default:
+		s.waiting.push(0, t)
+	}
+}
+
+// due returns the service that t still needs, drawing it if need be.
+func (r *run) due(t uint32) time.Duration {
+	tok := &r.tokens[t]
+	if tok.remaining < 0 {
+		o := &r.ops[tok.op]
+		tok.remaining = topology.ServiceTime(r.work(tok, o)*o.slow, o.speed)
+		if o.cold {
+			o.cold = false
+			tok.remaining += o.coldStart
+		}
+	}
+	return tok.remaining
+}
+
+// work returns the seconds of work of the operator for this request.
+func (r *run) work(tok *token, o *op) float64 {
+	var w float64
+	if o.workAt >= 0 {
+		w = r.draws[int(tok.req)*r.stride+int(o.workAt)]
+	} else {
+		w = o.work.draw(o.stream)
+	}
+	if o.workBy >= 0 {
+		w *= r.factor(tok.req, o.workBy)
+	}
+	return w
+}
+
+// unwanted reports whether t need not be served: its request has ended on
+// another branch, or has passed a deadline that drops it. Batches are sifted
+// before they come here.
+func (r *run) unwanted(t uint32) bool {
+	tok := &r.tokens[t]
+	if tok.flags&flagLeader != 0 {
+		return false
+	}
+	req := &r.requests[tok.req]
+	return req.ended || req.deadlineAt > 0 && r.now > req.deadlineAt && r.pipes[req.pipeline].dropLate
+}
+
+// start puts t in service at station si, which has a core for it.
+func (r *run) start(si int32, t uint32) {
+	s := &r.stations[si]
+	d := r.due(t)
+	tok := &r.tokens[t]
+	req := &r.requests[tok.req]
+	wait := r.now - tok.since
+	if tok.flags&flagServed == 0 {
+		s.wait.started++
+		if wait > 0 {
+			s.wait.waited++
+		}
+	}
+	if wait > 0 {
+		s.wait.wait += wait
+		req.wait += wait
+	}
+	tok.flags |= flagServed | flagRunning
+	tok.endAt = r.now + d
+	s.free--
+	if s.tracked {
+		s.running.push(r.runLevel(s, tok), t)
+	}
+	r.eng.Schedule(tok.endAt, prioDone, des.NewEvent(evDone, tok.gen, t))
+	if tok.flags&flagLeader != 0 {
+		r.startFollowers(t, wait)
+	}
+	if r.tokens[t].flags&flagCredit != 0 {
+		r.releasePlace(t)
+	}
+}
+
+// runLevel is the list in which a running token is kept: by priority where
+// priority decides who is interrupted.
+func (r *run) runLevel(s *station, tok *token) uint8 {
+	if s.byLevel {
+		return tok.level
+	}
+	return 0
+}
+
+// interrupt takes running token t off its core and keeps what it still needs.
+func (r *run) interrupt(s *station, t uint32) {
+	tok := &r.tokens[t]
+	tok.remaining = tok.endAt - r.now
+	tok.gen++
+	tok.flags &^= flagRunning
+	tok.since = r.now
+	s.free++
+	r.preempted++
+}
+
+// preempt makes room for t by interrupting a running token that ranks below
+// it: the lowest priority, latest started (Preemptive), or the longest
+// remaining work (SRPT). It reports whether t was started.
+func (r *run) preempt(si int32, t uint32) bool {
+	s := &r.stations[si]
+	if s.sized {
+		mine := r.due(t)
+		victim, longest := noToken, mine
+		q := &s.running.queues[0]
+		for i := range q.n {
+			x := q.buf[(q.head+i)&(len(q.buf)-1)]
+			if left := r.tokens[x].endAt - r.now; left > longest {
+				victim, longest = x, left
+			}
+		}
+		if victim == noToken {
+			return false
+		}
+		s.running.remove(0, victim)
+		r.interrupt(s, victim)
+		s.bySize.push(float64(r.tokens[victim].remaining), victim)
+		r.start(si, t)
+		return true
+	}
+	if s.running.worst() <= int(r.tokens[t].level) {
+		return false
+	}
+	victim, level := s.running.popLast()
+	r.interrupt(s, victim)
+	s.waiting.pushFront(uint8(level), victim)
+	r.start(si, t)
+	return true
+}
+
+// serveNext starts the next waiting token if a core is free, and reports
+// whether it did. Late ones are dropped on the way.
+func (r *run) serveNext(si int32) bool {
+	s := &r.stations[si]
+	for s.free > 0 && s.down == 0 {
+		var t uint32
+		if s.sized {
+			if len(s.bySize.a) == 0 {
+				return false
+			}
+			t = s.bySize.pop().tok
+		} else {
+			var ok bool
+			if t, ok = s.waiting.pop(); !ok {
+				return false
+			}
+		}
+		if r.unwanted(t) {
+			s.present--
+			r.abandon(t, Expired)
+			continue
+		}
+		r.start(si, t)
+		return true
+	}
+	return false
+}
+
+// done ends the service of t.
+func (r *run) done(t uint32) {
+	tok := &r.tokens[t]
+	o := &r.ops[tok.op]
+	s := &r.stations[o.station]
+	tok.flags &^= flagRunning
+	if s.tracked {
+		s.running.remove(r.runLevel(s, tok), t)
+	}
+	if o.guarded && !r.claimPlaces(t) {
+		tok.flags |= flagHolds // blocked after service: it keeps its core until there is room
+		return
+	}
+	r.leaveStation(o.station)
+	r.depart(t)
+}
+
+// leaveStation frees the core of a token that goes, and serves the next.
+func (r *run) leaveStation(si int32) {
+	s := &r.stations[si]
+	s.account(r.now)
+	s.present--
+	s.free++
+	r.serveNext(si)
+}
+
+// shareJoin adds t to a processor-sharing station.
+func (r *run) shareJoin(si int32, t uint32) {
+	s := &r.stations[si]
+	r.shareAdvance(s)
+	tok := &r.tokens[t]
+	if tok.flags&flagServed == 0 {
+		s.wait.started++
+		tok.flags |= flagServed
+	}
+	s.bySize.push(s.virtual+float64(r.due(t)), t)
+	r.shareArm(si)
+	if r.tokens[t].flags&flagLeader != 0 {
+		r.startFollowers(t, 0)
+	}
+	if r.tokens[t].flags&flagCredit != 0 {
+		r.releasePlace(t)
+	}
+}
+
+// shareAdvance brings the virtual service up to now: each of n tokens gets
+// min(1, cores/n) of a core.
+func (r *run) shareAdvance(s *station) {
+	if n := len(s.bySize.a); n == 0 {
+		s.virtual = 0
+	} else if s.down == 0 {
+		s.virtual += float64(float64(r.now-s.virtualAt) * s.shareRate(n))
+	}
+	s.virtualAt = r.now
+}
+
+func (s *station) shareRate(n int) float64 {
+	return math.Min(1, float64(s.cores)/float64(n))
+}
+
+// shareArm schedules the station's next completion.
+func (r *run) shareArm(si int32) {
+	s := &r.stations[si]
+	s.shareGen++
+	n := len(s.bySize.a)
+	if n == 0 || s.down > 0 {
+		return
+	}
+	left := math.Max(0, (s.bySize.a[0].key-s.virtual)/s.shareRate(n))
+	r.eng.Schedule(r.now+time.Duration(math.Ceil(left-shareSlack)), prioDone, des.NewEvent(evShare, s.shareGen, uint32(si)))
+}
+
+// shareSlack absorbs the float error of virtual service, in nanoseconds: a
+// mark that is this near counts as reached.
+const shareSlack = 1e-3
+
+// shareDone ends the tokens whose mark is reached.
+func (r *run) shareDone(si int32) {
+	s := &r.stations[si]
+	s.account(r.now)
+	r.shareAdvance(s)
+	slack := shareSlack + s.virtual*1e-12
+	for len(s.bySize.a) > 0 && s.bySize.a[0].key <= s.virtual+slack {
+		t := s.bySize.pop().tok
+		s.present--
+		r.ready = append(r.ready, t)
+	}
+	r.shareArm(si)
+	for i := 0; i < len(r.ready); i++ {
+		t := r.ready[i]
+		if !r.ops[r.tokens[t].op].guarded || r.claimPlaces(t) {
+			r.depart(t)
+		}
+	}
+	r.ready = r.ready[:0]
+}
+
+// nodeDown interrupts a station's work. What it held starts its operator
+// again when the node returns, or is lost.
+func (r *run) nodeDown(si int32, lose bool) {
+	s := &r.stations[si]
+	s.account(r.now)
+	if s.shared {
+		r.shareAdvance(s)
+	}
+	s.down++
+	if s.down > 1 {
+		return
+	}
+	var held []uint32
+	if s.shared {
+		for len(s.bySize.a) > 0 {
+			held = append(held, s.bySize.pop().tok)
+		}
+		s.shareGen++
+	} else {
+		for {
+			t, _ := s.running.popLast()
+			if t == noToken {
+				break
+			}
+			r.interrupt(s, t)
+			held = append(held, t)
+		}
+	}
+	for _, t := range held {
+		r.tokens[t].remaining = -1
+		if !lose {
+			r.requeueFront(s, t)
+		}
+	}
+	if lose {
+		held = append(held, s.drain()...)
+		s.present -= int32(len(held))
+		for _, t := range held {
+			r.abandon(t, Lost)
+		}
+	}
+	for i := range r.ops {
+		if o := &r.ops[i]; o.station == si {
+			o.cold = o.coldStart > 0
+		}
+	}
+}
+
+// requeueFront puts an interrupted token back before those that never started.
+func (r *run) requeueFront(s *station, t uint32) {
+	switch {
+	case s.shared:
+		s.bySize.push(0, t) // its mark is set when the node returns
+	case s.sized:
+		s.bySize.push(float64(r.due(t)), t)
+	case s.byLevel:
+		s.waiting.pushFront(r.tokens[t].level, t)
+	default:
+		s.waiting.pushFront(0, t)
+	}
+}
+
+// drain empties the queues and returns what was in them.
+func (s *station) drain() []uint32 {
+	var out []uint32
+	for len(s.bySize.a) > 0 {
+		out = append(out, s.bySize.pop().tok)
+	}
+	for {
+		t, ok := s.waiting.pop()
+		if !ok {
+			return out
+		}
+		out = append(out, t)
+	}
+}
+
+// nodeUp resumes a station when its last fault is repaired.
+func (r *run) nodeUp(si int32) {
+	s := &r.stations[si]
+	s.account(r.now)
+	s.down--
+	if s.down > 0 {
+		return
+	}
+	if s.shared {
+		waiting := s.drain()
+		s.virtual, s.virtualAt = 0, r.now
+		for _, t := range waiting {
+			s.bySize.push(float64(r.due(t)), t)
+		}
+		r.shareArm(si)
+		return
+	}
+	for r.serveNext(si) {
+	}
+}
+
+// levelsOf ranks the priorities of the workload, the highest first.
+func levelsOf(w *workloads.Workload) (map[int]uint8, error) {
+	seen := map[int]bool{}
+	for i := range w.Pipelines {
+		seen[w.Pipelines[i].Priority] = true
+		for _, c := range w.Pipelines[i].Classes {
+			seen[c.Priority] = true
+		}
+	}
+	if len(seen) > maxLevels {
+		return nil, fmt.Errorf("sim: %d distinct priorities; at most %d are allowed", len(seen), maxLevels)
+	}
+	rank := make(map[int]uint8, len(seen))
+	for i, p := range slices.SortedFunc(maps.Keys(seen), func(a, b int) int { return b - a }) {
+		rank[p] = uint8(i)
+	}
+	return rank, nil
+}
