@@ -1,0 +1,266 @@
+package des
+
+import (
+	"math"
+	"math/bits"
+)
+
+// The constants of the ladder were chosen by measurement: six-bit digits let
+// one word hold the occupancy of a level; a bucket of 32 notices is about
+// where insertion sort stops paying.
+const (
+	digitBits  = 6
+	fanOut     = 1 << digitBits
+	levels     = 16             // 11 are reachable; 16 lets a mask replace the bounds check
+	chunkLen   = 31             // with its header, a chunk fills 512 bytes
+	sortLimit  = 32             // notices that one refill sorts
+	spillLimit = 8 * sortLimit  // live notices that the bottom may grow to
+	bottomCap  = 2 * spillLimit // first capacity of the bottom
+)
+
+// A notice is one scheduled event.
+type notice struct{ key, payload uint64 }
+
+// A chunk is a piece of a bucket's list. The zero index means no chunk, so
+// chunks[0] is never used and the zero Queue is ready.
+type chunk struct {
+	notices [chunkLen]notice
+	n       int32
+	next    int32
+	_       [8]byte
+}
+
+// A bucket is a list of chunks that keeps the order of arrival.
+type bucket struct{ head, tail, n int32 }
+
+// A Queue is a monotone priority queue of 64-bit keys: it returns keys in
+// ascending order, and equal keys in the order in which they were pushed. No
+// key may be pushed that is less than the last one popped. The zero Queue is
+// empty and ready.
+//
+// It is a radix ladder, a cross of the radix heap (Ahuja, Mehlhorn, Orlin,
+// Tarjan 1990) with the ladder queue (Tang, Goh, Thng 2005). Keys are filed
+// by their highest six-bit digit that differs from base, in FIFO buckets. The
+// first bucket is taken apart when the queue runs dry: a small one is sorted
+// into bottom, a large one is filed again one level down. Keys that fall
+// before bottomEnd are inserted into bottom directly. A key moves down at
+// most eleven times, whatever the distribution of the keys, and nothing needs
+// tuning.
+type Queue struct {
+	base      uint64 // all keys in buckets are at least base
+	bottomEnd uint64 // keys below belong into bottom
+	occupied  uint32 // levels with a non-empty bucket
+	head      int    // bottom[head:] is alive
+	bottom    []notice
+	filed     int // notices in buckets
+	digits    [levels]uint64
+	buckets   [levels * fanOut]bucket
+	chunks    []chunk
+	free      int32
+}
+
+// Len is the number of keys in the queue.
+func (q *Queue) Len() int { return q.filed + len(q.bottom) - q.head }
+
+// Push adds a key with its payload.
+func (q *Queue) Push(key, payload uint64) {
+	if key < q.bottomEnd {
+		q.insert(notice{key, payload})
+		return
+	}
+	q.file(notice{key, payload})
+}
+
+// Pop removes the least key; ok is false when the queue is empty.
+func (q *Queue) Pop() (key, payload uint64, ok bool) {
+	if q.head == len(q.bottom) && !q.refill() {
+		return 0, 0, false
+	}
+	x := &q.bottom[q.head]
+	q.head++
+	return x.key, x.payload, true
+}
+
+// Peek returns the least key without removing it. It costs no more than a
+// pass over the first bucket.
+func (q *Queue) Peek() (key uint64, ok bool) {
+	if q.head < len(q.bottom) {
+		return q.bottom[q.head].key, true
+	}
+	if q.occupied == 0 {
+		return 0, false
+	}
+	// The bucket stays as it is: to refill here would move base past keys
+	// that the caller may yet push.
+	level := bits.TrailingZeros32(q.occupied)
+	b := q.buckets[level*fanOut+bits.TrailingZeros64(q.digits[level])]
+	key = math.MaxUint64
+	for i := b.head; i != 0; i = q.chunks[i].next {
+		c := &q.chunks[i]
+		for _, x := range c.notices[:c.n] {
+			key = min(key, x.key)
+		}
+	}
+	return key, true
+}
+
+// Reset empties the queue and keeps its memory.
+func (q *Queue) Reset() {
+	bottom, chunks := q.bottom[:0], q.chunks[:min(1, len(q.chunks))]
+	*q = Queue{bottom: bottom, chunks: chunks}
+}
+
+// insert puts x into its place in bottom, after its equals.
+func (q *Queue) insert(x notice) {
+	if len(q.bottom) == cap(q.bottom) {
+		q.slide()
+	}
+	h := q.head
+	b := append(q.bottom, x)
+	i := len(b) - 1
+	for i > h && b[i-1].key > x.key {
+		b[i] = b[i-1]
+		i--
+	}
+	b[i] = x
+	q.bottom = b
+	if len(b)-h > spillLimit {
+		q.spill()
+	}
+}
+
+// slide makes room at the end of bottom.
+func (q *Queue) slide() {
+	if q.head > 0 {
+		q.bottom = q.bottom[:copy(q.bottom, q.bottom[q.head:])]
+		q.head = 0
+	} else if q.bottom == nil {
+		q.bottom = make([]notice, 0, bottomCap)
+	}
+}
+
+// spill files a bottom that grew too long at finer levels. The levels below
+// the one that bottom came from are empty, so that base may move up within
+// bottom's range.
+func (q *Queue) spill() {
+	s := q.bottom[q.head:]
+	first := s[0].key
+	if first == s[len(s)-1].key || first < q.base {
+		return // equal keys cannot be told apart by any level
+	}
+	q.base, q.bottomEnd = first, first
+	q.bottom, q.head = q.bottom[:0], 0
+	for _, x := range s { // file does not touch bottom, which s aliases
+		q.file(x)
+	}
+}
+
+// file appends x to the bucket of its highest digit that differs from base.
+func (q *Queue) file(x notice) {
+	level := uint(bits.Len64((x.key^q.base)|1)-1) / digitBits
+	digit := x.key >> (level * digitBits) % fanOut
+	q.digits[level%levels] |= 1 << digit
+	q.occupied |= 1 << level
+	q.filed++
+	b := &q.buckets[(uint64(level)*fanOut+digit)%(levels*fanOut)]
+	b.n++
+	if b.tail != 0 {
+		if c := &q.chunks[b.tail]; c.n < chunkLen {
+			c.notices[c.n] = x
+			c.n++
+			return
+		}
+	}
+	q.extend(b, x)
+}
+
+// extend appends a chunk that starts with x to b.
+func (q *Queue) extend(b *bucket, x notice) {
+	i := q.free
+	if i != 0 {
+		q.free = q.chunks[i].next
+	} else {
+		if len(q.chunks) == 0 {
+			q.chunks = append(q.chunks, chunk{})
+		}
+		i = int32(len(q.chunks))
+		q.chunks = append(q.chunks, chunk{})
+	}
+	c := &q.chunks[i]
+	c.notices[0] = x
+	c.n, c.next = 1, 0
+	if b.tail != 0 {
+		q.chunks[b.tail].next = i
+	} else {
+		b.head = i
+	}
+	b.tail = i
+}
+
+// refill fills the empty bottom from the first bucket and reports whether
+// there was one. Large buckets are filed again at finer levels until a small
+// one comes first.
+func (q *Queue) refill() bool {
+	q.bottom, q.head = q.bottom[:0], 0
+	for q.occupied != 0 {
+		level := uint(bits.TrailingZeros32(q.occupied))
+		digit := uint(bits.TrailingZeros64(q.digits[level%levels]))
+		shift := level * digitBits
+		above := shift + digitBits
+		q.base = q.base>>above<<above | uint64(digit)<<shift
+		if q.digits[level%levels] &^= 1 << digit; q.digits[level%levels] == 0 {
+			q.occupied &^= 1 << level
+		}
+		slot := &q.buckets[(level*fanOut+digit)%(levels*fanOut)]
+		b := *slot
+		*slot = bucket{}
+		q.filed -= int(b.n)
+		if b.n <= sortLimit || level == 0 {
+			q.bottomEnd = q.base + 1<<shift
+			if q.bottomEnd == 0 { // the last bucket of all
+				q.bottomEnd = math.MaxUint64
+			}
+			q.sortIn(b.head)
+			return true
+		}
+		q.bottomEnd = q.base
+		q.refile(b.head)
+	}
+	return false
+}
+
+// sortIn moves the list of chunks at i into the empty bottom. Insertion sort
+// is stable, so that equal keys keep their order.
+func (q *Queue) sortIn(i int32) {
+	s := q.bottom
+	if s == nil {
+		s = make([]notice, 0, bottomCap)
+	}
+	for i != 0 {
+		c := &q.chunks[i]
+		for _, x := range c.notices[:c.n] {
+			j := len(s)
+			s = append(s, x)
+			for j > 0 && s[j-1].key > x.key {
+				s[j] = s[j-1]
+				j--
+			}
+			s[j] = x
+		}
+		i, c.next, q.free = c.next, q.free, i
+	}
+	q.bottom = s
+}
+
+// refile files the notices of the list of chunks at i again, relative to the
+// present base.
+func (q *Queue) refile(i int32) {
+	for i != 0 {
+		// file may move the chunks, so c is looked up each time.
+		for j := range q.chunks[i].n {
+			q.file(q.chunks[i].notices[j])
+		}
+		c := &q.chunks[i]
+		i, c.next, q.free = c.next, q.free, i
+	}
+}
