@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"time"
 
 	"caravan/sim/des"
 	"caravan/sim/maxmin"
@@ -37,6 +38,7 @@ func compile(c Config) (*run, error) {
 	if r.network == placement.Fair {
 		r.compileFlows()
 	}
+	r.findDirect()
 	for i, f := range c.Faults {
 		r.faults = append(r.faults, faulty{
 			Fault: f, up: newSampler(f.MTBF, c.InverseExp), down: newSampler(f.MTTR, c.InverseExp),
@@ -44,6 +46,33 @@ func compile(c Config) (*run, error) {
 		})
 	}
 	return r, nil
+}
+
+// findDirect marks the stations that nothing can disturb, and the operators
+// that need no second look.
+func (r *run) findDirect() {
+	for i := range r.stations {
+		s := &r.stations[i]
+		switch s.discipline {
+		case topology.FCFS, topology.PerOperator, topology.Delay:
+			s.direct = !s.tracked && s.limit == 0 && !r.sifts
+		}
+	}
+	for i := range r.ops {
+		if o := &r.ops[i]; o.guarded || o.limit > 0 || o.batch > 1 {
+			r.stations[o.station].direct = false
+		}
+	}
+	for i := range r.ops {
+		o := &r.ops[i]
+		s := &r.stations[o.station]
+		o.plain = !r.sifts && !s.tracked && s.limit == 0 && !o.guarded && o.limit == 0 && o.batch <= 1 && o.need <= 1 && len(o.edges) <= 1 && o.next == nil
+	}
+	for i := range r.stations {
+		if s := &r.stations[i]; s.direct && s.discipline != topology.Delay {
+			s.freeAt = make([]time.Duration, s.cores)
+		}
+	}
 }
 
 // stream returns the random stream of a purpose.
@@ -190,6 +219,7 @@ func (r *run) compileEdges(p int) error {
 	pl := &r.pipes[p]
 	routed := w.Routed()
 	pl.routed = routed
+	r.sifts = r.sifts || w.DropLate || !w.IsChain()
 	draws, joins := 0, 0
 	for j := range w.Operators {
 		o := &r.ops[int(pl.first)+j]
@@ -228,6 +258,7 @@ func (r *run) compileEdges(p int) error {
 			draws++
 		}
 	}
+	pl.draws = draws > 0
 	r.stride = max(r.stride, draws)
 	r.joinStride = max(r.joinStride, joins)
 	return nil

@@ -74,6 +74,13 @@ const (
 	flagHolds                     // blocked after service, and keeps its core
 )
 
+// begin resets a token for a new use of its slot; its generation lives on.
+func (t *token) begin(req uint32, op int32, level uint8) {
+	t.req, t.op, t.edge, t.hop = req, op, -1, 0
+	t.remaining, t.endAt = -1, 0
+	t.level, t.flags = level, 0
+}
+
 const noToken = ^uint32(0)
 
 // A pipe is a pipeline as the simulation runs it.
@@ -86,6 +93,7 @@ type pipe struct {
 	deadline    time.Duration
 	dropLate    bool
 	routed      bool
+	draws       bool // something is drawn when a request is created
 	placed      bool
 	requests    *des.Stream
 	source      source
@@ -118,6 +126,9 @@ type op struct {
 	held    int32 // places taken in it
 	blocked ring  // tokens elsewhere that wait for a place
 	guarded bool  // some successor has a bounded queue
+	// plain operators of chains that nothing can end early pass tokens
+	// straight to their station and on to their one successor.
+	plain bool
 
 	coldStart time.Duration
 	cold      bool

@@ -19,22 +19,13 @@ type subject struct {
 	batches                           series
 }
 
-// moments accumulates a sum, a sum of squares and the extremes of durations.
-type moments struct {
-	n        uint64
-	sum, sq  float64 // seconds, seconds squared
-	low, top time.Duration
-}
+// moments accumulates a sum and a sum of squares, in seconds.
+type moments struct{ sum, squares float64 }
 
 func (m *moments) add(d time.Duration) {
-	if m.n == 0 || d < m.low {
-		m.low = d
-	}
-	m.top = max(m.top, d)
-	m.n++
 	x := float64(d) * 1e-9
 	m.sum += x
-	m.sq += float64(x * x)
+	m.squares += float64(x * x)
 }
 
 func newSubject(name string) subject { return subject{name: name, batches: newSeries()} }
@@ -110,9 +101,14 @@ func (r *run) measure() {
 	}
 	for i := range r.stations {
 		s := &r.stations[i]
-		s.account(r.now)
-		s.use = usage{since: r.now, lastAt: r.now}
+		s.use = usage{since: r.now, number: from(r.now, s.present), busy: from(r.now, s.cores-s.free), sharedLastAt: r.now}
 		s.wait = visits{}
+	}
+	for t := range r.tokens { // what direct stations have committed to beyond now
+		tok := &r.tokens[t]
+		if s := &r.stations[r.ops[tok.op].station]; s.direct && tok.endAt > r.now {
+			s.use.direct += float64(r.measured(max(r.now, tok.endAt-tok.remaining), tok.endAt))
+		}
 	}
 	for i := range r.media {
 		m := &r.media[i]
@@ -200,22 +196,21 @@ func (s *subject) batchInterval() (half float64, n int) {
 }
 
 func (s *subject) duration(v *values, name string, m *moments, h *des.Histogram) {
-	n := float64(m.n)
+	n := float64(h.Count())
 	mean := ratio(m.sum, n)
 	v.add(name, s.name, "mean", "s", mean)
-	if m.n == 0 {
+	if n == 0 {
 		for _, q := range quantiles {
 			v.add(name, s.name, q.stat, "s", math.NaN())
 		}
 		v.add(name, s.name, "max", "s", math.NaN())
 		return
 	}
-	v.add(name, s.name, "stddev", "s", math.Sqrt(math.Max(0, m.sq/n-mean*mean)))
+	v.add(name, s.name, "stddev", "s", math.Sqrt(math.Max(0, m.squares/n-mean*mean)))
 	for _, q := range quantiles {
-		x := min(max(h.Quantile(q.q), m.low), m.top)
-		v.add(name, s.name, q.stat, "s", x.Seconds())
+		v.add(name, s.name, q.stat, "s", h.Quantile(q.q).Seconds())
 	}
-	v.add(name, s.name, "max", "s", m.top.Seconds())
+	v.add(name, s.name, "max", "s", h.Max().Seconds())
 }
 
 // ratio is a/b, NaN when nothing was observed.
@@ -242,8 +237,16 @@ func (r *run) reportNodes(v *values, end time.Duration, span float64) {
 		var u nodeUse
 		for _, si := range list {
 			s := &r.stations[si]
-			u.number += s.use.number * 1e-9
-			u.busy += s.use.busy * 1e-9
+			u.number += s.use.number.until(end, s.present) * 1e-9
+			switch {
+			case s.direct:
+				u.busy += s.use.direct * 1e-9
+			case s.shared:
+				s.accountShared(end)
+				u.busy += s.use.shared * 1e-9
+			default:
+				u.busy += s.use.busy.until(end, s.cores-s.free) * 1e-9
+			}
 			u.cores += float64(s.cores)
 			u.visits.started += s.wait.started
 			u.visits.waited += s.wait.waited

@@ -12,7 +12,9 @@ func (r *run) create(p int32, row int32) {
 	pl := &r.pipes[p]
 	q := r.newRequest()
 	req := &r.requests[q]
-	*req = request{createdAt: r.now, pipeline: p, row: row, level: pl.level}
+	req.createdAt, req.deadlineAt, req.wait = r.now, 0, 0
+	req.pipeline, req.row = p, row
+	req.class, req.level, req.ended = 0, pl.level, false
 	if pl.deadline > 0 {
 		req.deadlineAt = r.now + pl.deadline
 	}
@@ -25,14 +27,16 @@ func (r *run) create(p int32, row int32) {
 			}
 		}
 	}
-	r.drawDemands(pl, q)
+	if pl.draws {
+		r.drawDemands(pl, q)
+	}
 	r.made++
 	r.alive++
 	req.live = int32(len(pl.entries))
 	level := req.level
 	for _, o := range pl.entries {
 		t := r.newToken()
-		r.tokens[t] = token{req: q, op: o, edge: -1, remaining: -1, level: level, gen: r.tokens[t].gen}
+		r.tokens[t].begin(q, o, level)
 		if to := &r.ops[o]; to.limit > 0 {
 			if to.held >= to.limit {
 				r.stations[to.station].wait.rejected++
@@ -65,11 +69,16 @@ func (r *run) drawDemands(pl *pipe, q uint32) {
 // into the station.
 func (r *run) enter(t uint32) {
 	tok := &r.tokens[t]
+	o := &r.ops[tok.op]
+	if o.plain {
+		tok.remaining = -1
+		r.join(o.station, t)
+		return
+	}
 	if r.requests[tok.req].ended {
 		r.vanish(t)
 		return
 	}
-	o := &r.ops[tok.op]
 	if o.need > 1 {
 		c := &r.joins[int(tok.req)*r.joinStride+int(o.join)]
 		*c++
@@ -162,6 +171,14 @@ func (r *run) clearJoins(q uint32) {
 
 // depart sends a served token (and the batch behind it) on.
 func (r *run) depart(t uint32) {
+	if o := &r.ops[r.tokens[t].op]; o.plain {
+		if len(o.edges) == 0 {
+			r.vanish(t)
+			return
+		}
+		r.send(t, o.edges[0])
+		return
+	}
 	if r.tokens[t].flags&flagLeader != 0 {
 		r.tokens[t].flags &^= flagLeader
 		guarded := r.ops[r.tokens[t].op].guarded
@@ -211,8 +228,7 @@ func (r *run) fork(t uint32, edges []int32) {
 	r.requests[from.req].live += int32(len(edges) - 1)
 	for _, e := range edges[1:] {
 		copied := r.newToken()
-		gen := r.tokens[copied].gen
-		r.tokens[copied] = token{req: from.req, op: from.op, edge: e, remaining: -1, level: from.level, gen: gen}
+		r.tokens[copied].begin(from.req, from.op, from.level)
 		r.send(copied, e)
 	}
 	r.send(t, edges[0])

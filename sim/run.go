@@ -50,6 +50,7 @@ type run struct {
 	flowGen      uint16
 	settling     bool
 	over         bool
+	sifts        bool // some queued tokens may be unwanted: look before serving
 }
 
 // checkEvery is how many events pass between two looks at the context.
@@ -82,9 +83,6 @@ func (r *run) loop(ctx context.Context) error {
 		r.now = r.eng.Now()
 		r.handle(ev)
 	}
-	for i := range r.stations {
-		r.stations[i].account(r.now)
-	}
 	return nil
 }
 
@@ -93,7 +91,6 @@ func (r *run) handle(ev des.Event) {
 	switch ev.Kind() {
 	case evDone:
 		if r.tokens[slot].gen == ev.Gen() {
-			r.stations[r.ops[r.tokens[slot].op].station].account(r.now)
 			r.done(slot)
 		}
 	case evHop:

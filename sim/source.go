@@ -133,6 +133,8 @@ func (r *run) arrive(p int32) {
 		if s.next < len(s.arrivals.Times) {
 			r.arriveAt(p, s.arrivals.Times[s.next])
 		}
+	case workloads.Poisson:
+		r.arriveAt(p, r.now+topology.Seconds(s.exp()/s.arrivals.Rate))
 	default:
 		r.arriveAt(p, s.after(r.now))
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -22,6 +23,9 @@ type station struct {
 	preempts   bool // Preemptive, SRPT
 	byLevel    bool // Priority, Preemptive: the queue is ordered by priority
 	tracked    bool // running tokens are listed, to be interrupted
+	// direct stations serve first come first served, and nothing can disturb
+	// them: a service's start and end are known when a token joins.
+	direct bool
 
 	cores   int32
 	free    int32 // cores that serve nobody
@@ -29,9 +33,11 @@ type station struct {
 	limit   int32 // tokens that may be here; 0 is unbounded
 	present int32 // tokens waiting, in service, or blocked
 
-	waiting levels
-	bySize  rankHeap
-	running levels // when tracked: by level, latest started last
+	freeAt  []time.Duration // direct: a heap of when each core is free, the earliest first
+	line    ring            // waiting, first come first served
+	waiting levels          // byLevel
+	bySize  rankHeap        // sized; under processor sharing, those in service
+	running levels          // when tracked: by level, latest started last
 
 	// Processor sharing: virtual is the service in nanoseconds that a token
 	// present since it was last 0 has had; a token ends when virtual reaches
@@ -44,12 +50,48 @@ type station struct {
 	wait visits
 }
 
-// usage accumulates areas under step functions of time.
+// usage accumulates areas under step functions of time, in ns x tokens and
+// ns x cores.
 type usage struct {
-	since  time.Duration // start of the measured span
-	lastAt time.Duration
-	number float64 // ns x tokens present
-	busy   float64 // ns x cores at work
+	since        time.Duration // start of the measured span
+	number       area
+	busy         area
+	direct       float64 // busy, of a direct station
+	shared       float64 // busy, under processor sharing
+	sharedLastAt time.Duration
+}
+
+// An area under a count of things present is the sum of the instants at which
+// they left less that at which they came: two additions a visit. It is kept
+// in 128 bits, since instants are large.
+type area struct{ low, high uint64 }
+
+func (a *area) came(at time.Duration) {
+	var borrow uint64
+	a.low, borrow = bits.Sub64(a.low, uint64(at), 0)
+	a.high -= borrow
+}
+
+func (a *area) left(at time.Duration) {
+	var carry uint64
+	a.low, carry = bits.Add64(a.low, uint64(at), 0)
+	a.high += carry
+}
+
+// until closes the area at the given instant, with n things still present.
+func (a area) until(at time.Duration, n int32) float64 {
+	high, low := bits.Mul64(uint64(at), uint64(n))
+	low, carry := bits.Add64(a.low, low, 0)
+	high, _ = bits.Add64(a.high, high, carry)
+	return float64(int64(high))*(1<<64) + float64(low)
+}
+
+// from opens the area at the given instant, with n things present.
+func from(at time.Duration, n int32) area {
+	high, low := bits.Mul64(uint64(at), uint64(n))
+	low, borrow := bits.Sub64(0, low, 0)
+	high, _ = bits.Sub64(0, high, borrow)
+	return area{low, high}
 }
 
 // visits accumulates what the tokens that passed saw.
@@ -60,29 +102,26 @@ type visits struct {
 	rejected uint64
 }
 
-// account brings the areas up to now, before the station changes.
-func (s *station) account(now time.Duration) {
-	if dt := float64(now - s.use.lastAt); dt > 0 {
-		s.use.number += dt * float64(s.present)
-		s.use.busy += dt * float64(s.busy())
-		s.use.lastAt = now
+// serving is how many cores work.
+func (s *station) serving() int32 {
+	if !s.shared {
+		return s.cores - s.free
 	}
+	if s.down > 0 {
+		return 0
+	}
+	return min(s.cores, int32(len(s.bySize.a)))
 }
 
-// busy is how many cores work.
-func (s *station) busy() int32 {
-	if s.shared {
-		if s.down > 0 {
-			return 0
-		}
-		return min(s.cores, int32(len(s.bySize.a)))
-	}
-	return s.cores - s.free
+// accountShared brings the busy area of a sharing station up to now, before
+// the number that share changes.
+func (s *station) accountShared(now time.Duration) {
+	s.use.shared += float64(now-s.use.sharedLastAt) * float64(s.serving())
+	s.use.sharedLastAt = now
 }
 
 func newStation(node *topology.Node, id topology.NodeID, d topology.Discipline, levelCount int, faulty bool) station {
 	s := station{node: id, discipline: d, cores: int32(node.Cores), limit: int32(node.QueueLimit)}
-	s.waiting.queues = make([]ring, levelCount)
 	switch d {
 	case topology.PS:
 		s.shared = true
@@ -98,6 +137,9 @@ func newStation(node *topology.Node, id topology.NodeID, d topology.Discipline, 
 		s.cores = math.MaxInt32
 	case topology.PerOperator:
 		s.cores = 1
+	}
+	if s.byLevel {
+		s.waiting.queues = make([]ring, levelCount)
 	}
 	s.free = s.cores
 	s.tracked = s.preempts || faulty
@@ -119,14 +161,17 @@ func (r *run) join(si int32, t uint32) {
 		r.abandon(t, Lost)
 		return
 	}
-	if r.unwanted(t) {
+	if r.sifts && r.unwanted(t) {
 		r.abandon(t, Expired)
 		return
 	}
-	s.account(r.now)
 	s.present++
-	tok := &r.tokens[t]
-	tok.since = r.now
+	s.use.number.came(r.now)
+	if s.direct {
+		r.serveDirectly(s, t)
+		return
+	}
+	r.tokens[t].since = r.now
 	if s.shared {
 		r.shareJoin(si, t)
 		return
@@ -141,6 +186,51 @@ func (r *run) join(si int32, t uint32) {
 	r.enqueue(s, t)
 }
 
+// serveDirectly schedules the end of t's service on a direct station: it
+// starts when the first core is free (Kiefer and Wolfowitz, 1955; with one
+// core, Lindley's recursion).
+func (r *run) serveDirectly(s *station, t uint32) {
+	d := r.due(t)
+	startAt := r.now
+	if s.freeAt != nil {
+		startAt = max(startAt, s.freeAt[0])
+		s.occupyFirst(startAt + d)
+	}
+	endAt := startAt + d
+	tok := &r.tokens[t]
+	tok.remaining, tok.endAt = d, endAt
+	if startAt > r.now {
+		wait := startAt - r.now
+		s.wait.waited++
+		s.wait.wait += wait
+		r.requests[tok.req].wait += wait
+	}
+	s.wait.started++
+	s.use.direct += float64(r.measured(startAt, endAt))
+	r.eng.Schedule(endAt, prioDone, des.NewEvent(evDone, tok.gen, t))
+}
+
+// occupyFirst keeps the core that is free first until the given instant.
+func (s *station) occupyFirst(until time.Duration) {
+	a := s.freeAt
+	i := 0
+	for {
+		c := 2*i + 1
+		if c >= len(a) {
+			break
+		}
+		if c+1 < len(a) && a[c+1] < a[c] {
+			c++
+		}
+		if a[c] >= until {
+			break
+		}
+		a[i] = a[c]
+		i = c
+	}
+	a[i] = until
+}
+
 // enqueue puts t at the back of its queue.
 func (r *run) enqueue(s *station, t uint32) {
 	switch {
@@ -149,7 +239,7 @@ func (r *run) enqueue(s *station, t uint32) {
 	case s.byLevel:
 		s.waiting.push(r.tokens[t].level, t)
 	default:
-		s.waiting.push(0, t)
+		s.line.push(t)
 	}
 }
 
@@ -213,6 +303,7 @@ func (r *run) start(si int32, t uint32) {
 	tok.flags |= flagServed | flagRunning
 	tok.endAt = r.now + d
 	s.free--
+	s.use.busy.came(r.now)
 	if s.tracked {
 		s.running.push(r.runLevel(s, tok), t)
 	}
@@ -242,6 +333,7 @@ func (r *run) interrupt(s *station, t uint32) {
 	tok.flags &^= flagRunning
 	tok.since = r.now
 	s.free++
+	s.use.busy.left(r.now)
 	r.preempted++
 }
 
@@ -285,19 +377,26 @@ func (r *run) serveNext(si int32) bool {
 	s := &r.stations[si]
 	for s.free > 0 && s.down == 0 {
 		var t uint32
-		if s.sized {
-			if len(s.bySize.a) == 0 {
-				return false
-			}
-			t = s.bySize.pop().tok
-		} else {
+		switch {
+		case s.byLevel:
 			var ok bool
 			if t, ok = s.waiting.pop(); !ok {
 				return false
 			}
+		case s.sized:
+			if len(s.bySize.a) == 0 {
+				return false
+			}
+			t = s.bySize.pop().tok
+		default:
+			if s.line.n == 0 {
+				return false
+			}
+			t = s.line.pop()
 		}
-		if r.unwanted(t) {
+		if r.sifts && r.unwanted(t) {
 			s.present--
+			s.use.number.left(r.now)
 			r.abandon(t, Expired)
 			continue
 		}
@@ -312,6 +411,12 @@ func (r *run) done(t uint32) {
 	tok := &r.tokens[t]
 	o := &r.ops[tok.op]
 	s := &r.stations[o.station]
+	if s.direct {
+		s.present--
+		s.use.number.left(r.now)
+		r.depart(t)
+		return
+	}
 	tok.flags &^= flagRunning
 	if s.tracked {
 		s.running.remove(r.runLevel(s, tok), t)
@@ -327,15 +432,17 @@ func (r *run) done(t uint32) {
 // leaveStation frees the core of a token that goes, and serves the next.
 func (r *run) leaveStation(si int32) {
 	s := &r.stations[si]
-	s.account(r.now)
 	s.present--
 	s.free++
+	s.use.number.left(r.now)
+	s.use.busy.left(r.now)
 	r.serveNext(si)
 }
 
 // shareJoin adds t to a processor-sharing station.
 func (r *run) shareJoin(si int32, t uint32) {
 	s := &r.stations[si]
+	s.accountShared(r.now)
 	r.shareAdvance(s)
 	tok := &r.tokens[t]
 	if tok.flags&flagServed == 0 {
@@ -386,12 +493,13 @@ const shareSlack = 1e-3
 // shareDone ends the tokens whose mark is reached.
 func (r *run) shareDone(si int32) {
 	s := &r.stations[si]
-	s.account(r.now)
+	s.accountShared(r.now)
 	r.shareAdvance(s)
 	slack := shareSlack + s.virtual*1e-12
 	for len(s.bySize.a) > 0 && s.bySize.a[0].key <= s.virtual+slack {
 		t := s.bySize.pop().tok
 		s.present--
+		s.use.number.left(r.now)
 		r.ready = append(r.ready, t)
 	}
 	r.shareArm(si)
@@ -408,8 +516,8 @@ func (r *run) shareDone(si int32) {
 // again when the node returns, or is lost.
 func (r *run) nodeDown(si int32, lose bool) {
 	s := &r.stations[si]
-	s.account(r.now)
 	if s.shared {
+		s.accountShared(r.now)
 		r.shareAdvance(s)
 	}
 	s.down++
@@ -440,8 +548,9 @@ func (r *run) nodeDown(si int32, lose bool) {
 	}
 	if lose {
 		held = append(held, s.drain()...)
-		s.present -= int32(len(held))
 		for _, t := range held {
+			s.present--
+			s.use.number.left(r.now)
 			r.abandon(t, Lost)
 		}
 	}
@@ -462,7 +571,7 @@ func (r *run) requeueFront(s *station, t uint32) {
 	case s.byLevel:
 		s.waiting.pushFront(r.tokens[t].level, t)
 	default:
-		s.waiting.pushFront(0, t)
+		s.line.pushFront(t)
 	}
 }
 
@@ -471,6 +580,9 @@ func (s *station) drain() []uint32 {
 	var out []uint32
 	for len(s.bySize.a) > 0 {
 		out = append(out, s.bySize.pop().tok)
+	}
+	for s.line.n > 0 {
+		out = append(out, s.line.pop())
 	}
 	for {
 		t, ok := s.waiting.pop()
@@ -484,7 +596,9 @@ func (s *station) drain() []uint32 {
 // nodeUp resumes a station when its last fault is repaired.
 func (r *run) nodeUp(si int32) {
 	s := &r.stations[si]
-	s.account(r.now)
+	if s.shared {
+		s.accountShared(r.now)
+	}
 	s.down--
 	if s.down > 0 {
 		return

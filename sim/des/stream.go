@@ -2,7 +2,6 @@ package des
 
 import (
 	"fmt"
-	"math"
 	"math/bits"
 )
 
@@ -80,4 +79,4 @@ func (s *Stream) IntN(n int) int {
 // inversion, -ln(1-u). It uses one word a draw, which keeps common random
 // numbers aligned and agrees with other simulators word by word; Exp is
 // faster.
-func (s *Stream) ExpInverse() float64 { return -math.Log(1 - s.Float64()) }
+func (s *Stream) ExpInverse() float64 { return -logUnit(1 - s.Float64()) }
