@@ -66,7 +66,7 @@ func (r *run) findDirect() {
 	for i := range r.ops {
 		o := &r.ops[i]
 		s := &r.stations[o.station]
-		o.plain = !r.sifts && !s.tracked && s.limit == 0 && !o.guarded && o.limit == 0 && o.batch <= 1 && o.need <= 1 && len(o.edges) <= 1 && o.next == nil
+		o.plain = !r.sifts && !s.faulty && s.limit == 0 && !o.guarded && o.limit == 0 && o.batch <= 1 && o.need <= 1 && len(o.edges) <= 1 && o.next == nil
 	}
 	for i := range r.stations {
 		if s := &r.stations[i]; s.direct && s.discipline != topology.Delay {

@@ -16,6 +16,7 @@ type source struct {
 	inverse  bool
 	stopAt   time.Duration // no arrival at or after
 	limit    int           // requests in all
+	gap      float64       // Poisson: mean, seconds
 	count    int           // so far
 	next     int           // position in the trace
 	batch    int
@@ -28,6 +29,9 @@ func newSource(a workloads.Arrivals, stream *des.Stream, inverse bool) source {
 	s := source{
 		arrivals: a, stream: stream, inverse: inverse, batch: max(a.Batch, 1),
 		stopAt: a.StopAt, limit: a.Count, think: newSampler(a.Think, inverse),
+	}
+	if a.Rate > 0 {
+		s.gap = 1 / a.Rate
 	}
 	if s.stopAt == 0 {
 		s.stopAt = 1<<63 - 1
@@ -83,7 +87,7 @@ func (s *source) after(now time.Duration) time.Duration {
 	case workloads.Periodic:
 		return now + a.Period
 	case workloads.Poisson:
-		return now + topology.Seconds(s.exp()/a.Rate)
+		return now + topology.Seconds(s.exp()*s.gap)
 	case workloads.MMPP:
 		return s.afterBursty(now)
 	}
@@ -134,7 +138,7 @@ func (r *run) arrive(p int32) {
 			r.arriveAt(p, s.arrivals.Times[s.next])
 		}
 	case workloads.Poisson:
-		r.arriveAt(p, r.now+topology.Seconds(s.exp()/s.arrivals.Rate))
+		r.arriveAt(p, r.now+topology.Seconds(s.exp()*s.gap))
 	default:
 		r.arriveAt(p, s.after(r.now))
 	}

@@ -22,6 +22,7 @@ type station struct {
 	sized      bool // SJF, SRPT: the queue is ordered by work
 	preempts   bool // Preemptive, SRPT
 	byLevel    bool // Priority, Preemptive: the queue is ordered by priority
+	faulty     bool // some fault names the node
 	tracked    bool // running tokens are listed, to be interrupted
 	// direct stations serve first come first served, and nothing can disturb
 	// them: a service's start and end are known when a token joins.
@@ -142,6 +143,7 @@ func newStation(node *topology.Node, id topology.NodeID, d topology.Discipline, 
 		s.waiting.queues = make([]ring, levelCount)
 	}
 	s.free = s.cores
+	s.faulty = faulty
 	s.tracked = s.preempts || faulty
 	if s.tracked {
 		s.running.queues = make([]ring, levelCount)
@@ -152,6 +154,12 @@ func newStation(node *topology.Node, id topology.NodeID, d topology.Discipline, 
 // join brings token t to station si: into service if it can, else to wait.
 func (r *run) join(si int32, t uint32) {
 	s := &r.stations[si]
+	if s.direct {
+		s.present++
+		s.use.number.came(r.now)
+		r.serveDirectly(s, t)
+		return
+	}
 	if s.limit > 0 && s.present >= s.limit {
 		s.wait.rejected++
 		r.abandon(t, Rejected)
@@ -167,10 +175,6 @@ func (r *run) join(si int32, t uint32) {
 	}
 	s.present++
 	s.use.number.came(r.now)
-	if s.direct {
-		r.serveDirectly(s, t)
-		return
-	}
 	r.tokens[t].since = r.now
 	if s.shared {
 		r.shareJoin(si, t)
@@ -248,7 +252,11 @@ func (r *run) due(t uint32) time.Duration {
 	tok := &r.tokens[t]
 	if tok.remaining < 0 {
 		o := &r.ops[tok.op]
-		tok.remaining = topology.ServiceTime(r.work(tok, o)*o.slow, o.speed)
+		w := r.work(tok, o)
+		if o.slow != 1 || o.speed != 1 { // the reference machine spares the division
+			w = w * o.slow / o.speed
+		}
+		tok.remaining = topology.Seconds(w)
 		if o.cold {
 			o.cold = false
 			tok.remaining += o.coldStart
