@@ -1,0 +1,431 @@
+package scenarios
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"caravan/topology"
+	"caravan/workloads"
+)
+
+// here remembers where a struct was written.
+type here struct{ place place }
+
+func (h *here) setPlace(p place) { h.place = p }
+
+// The quantities of the format. Each is a text with a unit in the file.
+type (
+	// Duration is a span of time, such as 20ms, 1.5s or 1h30m.
+	Duration time.Duration
+	// Bytes is an amount of data, such as 64KiB or 1.5GB.
+	Bytes topology.Bytes
+	// Bandwidth is data per second, such as 10Mbit/s or 5KiB/s, or unlimited.
+	Bandwidth topology.BytesPerSecond
+	// MHz is processor capacity, such as 500MHz or 2.4GHz.
+	MHz topology.MHz
+	// Rate is a number of requests per unit of time, such as 5/s or 300/min.
+	Rate float64
+	// Share is a part of a whole, such as 2.5% or 0.025.
+	Share float64
+	// Warmup is a duration, or auto.
+	Warmup struct {
+		Auto bool
+		For  time.Duration
+	}
+	// Names is one name, a list of names, or a selection such as class == edge.
+	Names struct {
+		here
+		List []string
+	}
+	// DurationDist is a duration or a distribution of durations.
+	DurationDist struct{ Dist workloads.Dist }
+	// BytesDist is an amount of data or a distribution of amounts.
+	BytesDist struct{ Dist workloads.Dist }
+	// FaultDist is a distribution of times; a plain duration is the mean of an
+	// exponential one.
+	FaultDist struct{ Dist workloads.Dist }
+	// Constraint restricts the nodes of an item.
+	Constraint struct{ Rule workloads.Constraint }
+	// Next is a choice among operators, in the order of the file.
+	Next struct {
+		here
+		Branches []branch
+	}
+	// Nodes are written as a map of names or as a list.
+	Nodes struct {
+		here
+		List []Node
+	}
+)
+
+// branch is one entry of Next.
+type branch struct {
+	to    string
+	share float64
+	place place
+}
+
+// text is the scalar at p, or a fault that says what is wanted.
+func (d *decoder) text(p place, wanted string) (string, bool) {
+	if p.v.kind != scalar {
+		d.fault(p, "%s is not a single value (allowed: %s)", p.v.what(), wanted)
+		return "", false
+	}
+	return p.v.text, true
+}
+
+// quantity reads a scalar with one of the parsers of package topology.
+func quantity[T any](d *decoder, p place, wanted string, parse func(string) (T, error)) (T, bool) {
+	var zero T
+	s, ok := d.text(p, wanted)
+	if !ok {
+		return zero, false
+	}
+	v, err := parse(s)
+	if err != nil {
+		d.fault(p, "%s", err)
+		return zero, false
+	}
+	return v, true
+}
+
+func (q *Duration) decode(d *decoder, p place) {
+	v, _ := quantity(d, p, "a duration, such as 20ms", topology.ParseDuration)
+	*q = Duration(v)
+}
+
+func (q *Bytes) decode(d *decoder, p place) {
+	v, _ := quantity(d, p, "an amount of data, such as 64KiB", topology.ParseBytes)
+	*q = Bytes(v)
+}
+
+func (q *Bandwidth) decode(d *decoder, p place) {
+	v, _ := quantity(d, p, "a bandwidth, such as 10Mbit/s", topology.ParseBandwidth)
+	*q = Bandwidth(v)
+}
+
+func (q *MHz) decode(d *decoder, p place) {
+	v, _ := quantity(d, p, "a processor capacity, such as 500MHz", topology.ParseMHz)
+	*q = MHz(v)
+}
+
+func (q *Rate) decode(d *decoder, p place) {
+	v, _ := quantity(d, p, "a rate, such as 5/s", topology.ParseRate)
+	*q = Rate(v)
+}
+
+func (q *Share) decode(d *decoder, p place) {
+	v, _ := quantity(d, p, "a share, such as 2.5%", topology.ParsePercent)
+	*q = Share(v)
+}
+
+func (w *Warmup) decode(d *decoder, p place) {
+	const wanted = "auto, or a duration such as 30s"
+	s, ok := d.text(p, wanted)
+	if !ok {
+		return
+	}
+	if w.Auto = s == "auto"; w.Auto {
+		return
+	}
+	v, err := topology.ParseDuration(s)
+	if err != nil {
+		d.fault(p, "%s; or the word auto", err)
+	}
+	w.For = v
+}
+
+func (n *Names) decode(d *decoder, p place) {
+	const wanted = "a name, a list of names, or a selection such as class == edge"
+	n.setPlace(p)
+	if p.v.kind != sequence {
+		if s, ok := d.text(p, wanted); ok {
+			n.List = []string{s}
+		}
+		return
+	}
+	n.List = make([]string, 0, len(p.v.items))
+	for i := range p.v.items {
+		if s, ok := d.text(p.item(i), "a name"); ok {
+			n.List = append(n.List, s)
+		}
+	}
+}
+
+func (g *GPUs) decode(d *decoder, p place) {
+	if p.v.kind == scalar {
+		g.Count = d.count(p)
+		return
+	}
+	type plain GPUs
+	d.decodeInto((*plain)(g), p)
+}
+
+func (g *GPUDemand) decode(d *decoder, p place) {
+	g.setPlace(p)
+	if p.v.kind == scalar {
+		g.Count, g.Milli = d.count(p), 1000
+		return
+	}
+	var plain struct {
+		Count int   `json:"count,omitempty" default:"1" min:"0" max:"1024"`
+		Milli int   `json:"milli,omitempty" default:"1000" min:"1" max:"1000"`
+		Model Names `json:"model,omitempty"`
+	}
+	d.decodeInto(&plain, p)
+	g.Count, g.Milli, g.Model = plain.Count, plain.Milli, plain.Model
+	if g.Count > 1 && g.Milli < 1000 {
+		d.fault(p.key("milli"), "a share of several devices cannot be reserved (allowed: milli below 1000 with count 1)")
+	}
+}
+
+// count reads the short form of accelerators.
+func (d *decoder) count(p place) int {
+	n, err := strconv.Atoi(p.v.text)
+	if err != nil || n < 0 || n > 1024 {
+		d.fault(p, "%s is not a number of devices (allowed: 0 to 1024, or a map of count, model)", p.v.what())
+		return 0
+	}
+	return n
+}
+
+func (c *Constraint) decode(d *decoder, p place) {
+	s, ok := d.text(p, "a constraint, such as class == edge")
+	if !ok {
+		return
+	}
+	rule, err := parseConstraint(s)
+	if err != nil {
+		d.fault(p, "%s", err)
+	}
+	c.Rule = rule
+}
+
+func (n *Next) decode(d *decoder, p place) {
+	n.setPlace(p)
+	if p.v.kind != mapping {
+		d.fault(p, "%s is not a map (allowed: operators with their probabilities, such as {retry: 0.1})", p.v.what())
+		return
+	}
+	total := 0.0
+	for _, e := range p.v.entries {
+		at := p.key(e.key)
+		v, ok := quantity(d, at, "a probability, such as 0.1 or 10%", topology.ParsePercent)
+		if ok {
+			n.Branches = append(n.Branches, branch{e.key, v, at})
+		}
+		total += v
+	}
+	if total > 1+1e-9 {
+		d.fault(p, "the probabilities add up to %v (allowed: at most 1; what is missing to 1 leaves)", total)
+	}
+}
+
+// parseConstraint reads `attribute == value`, `attribute != value` or
+// `attribute in [a, b]`.
+func parseConstraint(s string) (workloads.Constraint, error) {
+	const help = "allowed: attribute == value, attribute != value, attribute in [a, b]"
+	for _, op := range []struct{ text, name string }{{"==", "="}, {"!=", "!="}, {"=", "="}} {
+		left, right, ok := strings.Cut(s, op.text)
+		if !ok {
+			continue
+		}
+		attribute, val := strings.TrimSpace(left), unquote(right)
+		if attribute == "" || val == "" || strings.ContainsAny(attribute, " =!<>") || strings.ContainsAny(val, "=!<>") {
+			return workloads.Constraint{}, fmt.Errorf("%q is not a constraint (%s)", clip(s), help)
+		}
+		return workloads.Constraint{Attribute: attribute, Operator: op.name, Values: []string{val}}, nil
+	}
+	left, right, ok := strings.Cut(s, " in ")
+	right = strings.TrimSpace(right)
+	attribute := strings.TrimSpace(left)
+	if !ok || attribute == "" || strings.Contains(attribute, " ") || !strings.HasPrefix(right, "[") || !strings.HasSuffix(right, "]") {
+		return workloads.Constraint{}, fmt.Errorf("%q is not a constraint (%s)", clip(s), help)
+	}
+	c := workloads.Constraint{Attribute: attribute, Operator: "in"}
+	for item := range strings.SplitSeq(right[1:len(right)-1], ",") {
+		if item = unquote(item); item == "" {
+			return workloads.Constraint{}, fmt.Errorf("%q has an empty value (%s)", clip(s), help)
+		}
+		c.Values = append(c.Values, item)
+	}
+	return c, nil
+}
+
+func unquote(s string) string {
+	s = strings.TrimSpace(s)
+	if len(s) >= 2 && (s[0] == '"' || s[0] == '\'') && s[len(s)-1] == s[0] {
+		return s[1 : len(s)-1]
+	}
+	return s
+}
+
+func durationSeconds(s string) (float64, error) {
+	v, err := topology.ParseDuration(s)
+	return v.Seconds(), err
+}
+
+func bytesFloat(s string) (float64, error) {
+	v, err := topology.ParseBytes(s)
+	return float64(v), err
+}
+
+func (q *DurationDist) decode(d *decoder, p place) {
+	q.Dist = d.dist(p, "20ms", workloads.Constant, durationSeconds)
+}
+
+func (q *BytesDist) decode(d *decoder, p place) {
+	q.Dist = d.dist(p, "64KiB", workloads.Constant, bytesFloat)
+}
+
+func (q *FaultDist) decode(d *decoder, p place) {
+	q.Dist = d.dist(p, "2h", workloads.Exponential, durationSeconds)
+	if q.Dist.Mean == 0 {
+		d.fault(p, "a mean time of 0 is not allowed (allowed: above 0)")
+	}
+}
+
+// laws are the distributions and the fields that each takes.
+func laws() map[string][]string {
+	return map[string][]string{
+		"constant": nil, "exponential": nil, "uniform": nil, "empirical": nil,
+		"lognormal": {"mean", "cv"}, "hyperexponential": {"mean", "cv"},
+		"erlang": {"mean", "k"}, "pareto": {"mean", "shape"},
+	}
+}
+
+// lawNames lists the distributions in the order of the documentation.
+func lawNames() []string {
+	return []string{"constant", "exponential", "lognormal", "hyperexponential", "uniform", "erlang", "pareto", "empirical"}
+}
+
+// dist reads a quantity or a distribution of it; bare is what a plain
+// quantity means.
+func (d *decoder) dist(p place, example string, bare workloads.DistKind, parse func(string) (float64, error)) workloads.Dist {
+	wanted := example + ", or a distribution such as {exponential: " + example + "}"
+	if p.v.kind == scalar {
+		v, _ := quantity(d, p, wanted, parse)
+		return workloads.Dist{Kind: bare, Mean: v}
+	}
+	if p.v.kind != mapping || len(p.v.entries) != 1 {
+		d.fault(p, "%s is not a quantity or a distribution (allowed: %s, or one of %s)", p.v.what(), wanted, strings.Join(lawNames(), ", "))
+		return workloads.Dist{}
+	}
+	law := p.v.entries[0].key
+	fields, ok := laws()[law]
+	if !ok {
+		d.faults.add(p.v.entries[0].at, p.path, fmt.Sprintf("no distribution %q%s", clip(law), allowed(law, lawNames())))
+		return workloads.Dist{}
+	}
+	at := p.key(law)
+	if fields != nil {
+		return d.byFields(at, law, fields, parse)
+	}
+	switch law {
+	case "uniform", "empirical":
+		return d.samples(at, law, parse)
+	case "exponential":
+		v, ok := quantity(d, at, "the mean, such as "+example, parse)
+		if ok && v == 0 {
+			d.fault(at, "a mean of 0 is not allowed (allowed: above 0)")
+		}
+		return workloads.Exp(v)
+	}
+	v, _ := quantity(d, at, example, parse)
+	return workloads.Const(v)
+}
+
+// samples reads a list: the two ends of a uniform law, or the values of an
+// empirical one.
+func (d *decoder) samples(p place, law string, parse func(string) (float64, error)) workloads.Dist {
+	if p.v.kind != sequence || len(p.v.items) == 0 || (law == "uniform" && len(p.v.items) != 2) {
+		want := "a list of at least one value"
+		if law == "uniform" {
+			want = "[low, high]"
+		}
+		d.fault(p, "%s is not what %s takes (allowed: %s)", p.v.what(), law, want)
+		return workloads.Dist{}
+	}
+	values := make([]float64, 0, len(p.v.items))
+	ok := true
+	for i := range p.v.items {
+		v, good := quantity(d, p.item(i), "a value with a unit", parse)
+		values, ok = append(values, v), ok && good
+	}
+	if !ok {
+		return workloads.Dist{}
+	}
+	if law == "empirical" {
+		return workloads.FromSamples(values)
+	}
+	if values[0] > values[1] {
+		d.fault(p, "the low end is above the high end (allowed: [low, high])")
+	}
+	return workloads.UniformBetween(values[0], values[1])
+}
+
+// byFields reads a law with named parameters, all of them required.
+func (d *decoder) byFields(p place, law string, fields []string, parse func(string) (float64, error)) workloads.Dist {
+	if p.v.kind != mapping {
+		d.fault(p, "%s is not what %s takes (allowed: a map of %s)", p.v.what(), law, strings.Join(fields, " and "))
+		return workloads.Dist{}
+	}
+	for _, e := range p.v.entries {
+		if !contains(fields, e.key) {
+			d.faults.add(e.at, p.key(e.key).path, fmt.Sprintf("unknown key %q%s", clip(e.key), allowed(e.key, fields)))
+		}
+	}
+	dist := workloads.Dist{}
+	for _, k := range fields {
+		at := p.key(k)
+		switch {
+		case !p.has(k):
+			d.fault(at, "%q is missing", k)
+		case k == "mean":
+			v, ok := quantity(d, at, "a value with a unit", parse)
+			if dist.Mean = v; ok && v == 0 {
+				d.fault(at, "a mean of 0 is not allowed (allowed: above 0)")
+			}
+		case k == "cv":
+			least := 0.0
+			if law == "hyperexponential" {
+				least = 1
+			}
+			dist.CV = d.real(at, least, false)
+		default:
+			dist.Shape = d.real(at, 1, law == "pareto")
+			if law == "erlang" && dist.Shape != math.Trunc(dist.Shape) {
+				d.fault(at, "%v is not a whole number of phases (allowed: 1, 2, 3, ...)", dist.Shape)
+			}
+		}
+	}
+	switch law {
+	case "lognormal":
+		dist.Kind = workloads.Lognormal
+	case "hyperexponential":
+		dist.Kind = workloads.Hyperexponential
+	case "erlang":
+		dist.Kind = workloads.Erlang
+	case "pareto":
+		dist.Kind = workloads.Pareto
+	}
+	return dist
+}
+
+// real reads a bare number of at least (or strictly above) the bound, at most
+// a thousand.
+func (d *decoder) real(p place, least float64, open bool) float64 {
+	x, err := strconv.ParseFloat(p.v.text, 64)
+	relation := "of at least"
+	if open {
+		relation = "above"
+	}
+	if p.v.kind != scalar || err != nil || !(x >= least) || (open && x == least) || x > 1000 {
+		d.fault(p, "%s is not allowed (allowed: a number %s %v and at most 1000)", p.v.what(), relation, least)
+		return max(least, 1)
+	}
+	return x
+}
