@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -45,7 +44,8 @@ func New() *Engine { return new(Engine) }
 // Now is the time of the event that fired last.
 func (e *Engine) Now() time.Duration { return e.now }
 
-// Len is the number of events scheduled, stale ones included.
+// Len is the number of events scheduled, stale ones included. It visits the
+// queue, so that firing need not count.
 func (e *Engine) Len() int { return e.queue.Len() }
 
 // Fired is the number of events fired so far, stale ones included.
@@ -62,11 +62,7 @@ func (e *Engine) Schedule(at time.Duration, p Priority, ev Event) {
 
 // After lets ev fire when d has passed. A negative d panics.
 func (e *Engine) After(d time.Duration, p Priority, ev Event) {
-	at := e.now + d
-	if d > 0 && at < 0 {
-		at = math.MaxInt64
-	}
-	e.Schedule(at, p, ev)
+	e.Schedule(e.now+min(d, MaxTime), p, ev) // without overflow, as now is at most MaxTime
 }
 
 // admit handles what lies outside of the range of a key.

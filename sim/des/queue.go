@@ -5,23 +5,22 @@ import (
 	"math/bits"
 )
 
-// The constants of the ladder were chosen by measurement: six-bit digits let
-// one word hold the occupancy of a level; a bucket of 32 notices is about
-// where insertion sort stops paying.
+// The constants of the ladder were chosen by measurement. Six-bit digits let
+// one word hold the occupancy of a level; about 32 notices are where insertion
+// sort stops paying.
 const (
 	digitBits  = 6
 	fanOut     = 1 << digitBits
 	levels     = 16             // 11 are reachable; 16 lets a mask replace the bounds check
 	chunkLen   = 31             // with its header, a chunk fills 512 bytes
-	sortLimit  = 32             // notices that one refill sorts
-	spillLimit = 8 * sortLimit  // live notices that the bottom may grow to
+	spillLimit = 8 * chunkLen   // live notices that the bottom may grow to
 	bottomCap  = 2 * spillLimit // first capacity of the bottom
 )
 
 // A notice is one scheduled event.
 type notice struct{ key, payload uint64 }
 
-// A chunk is a piece of a bucket's list. The zero index means no chunk, so
+// A chunk is a piece of a bucket's list. Index zero means no chunk, so
 // chunks[0] is never used and the zero Queue is ready.
 type chunk struct {
 	notices [chunkLen]notice
@@ -31,7 +30,7 @@ type chunk struct {
 }
 
 // A bucket is a list of chunks that keeps the order of arrival.
-type bucket struct{ head, tail, n int32 }
+type bucket struct{ head, tail int32 }
 
 // A Queue is a monotone priority queue of 64-bit keys: it returns keys in
 // ascending order, and equal keys in the order in which they were pushed. No
@@ -41,9 +40,9 @@ type bucket struct{ head, tail, n int32 }
 // It is a radix ladder, a cross of the radix heap (Ahuja, Mehlhorn, Orlin,
 // Tarjan 1990) with the ladder queue (Tang, Goh, Thng 2005). Keys are filed
 // by their highest six-bit digit that differs from base, in FIFO buckets. The
-// first bucket is taken apart when the queue runs dry: a small one is sorted
-// into bottom, a large one is filed again one level down. Keys that fall
-// before bottomEnd are inserted into bottom directly. A key moves down at
+// first bucket is taken apart when bottom runs dry: one of a single chunk is
+// sorted into bottom, a larger one is filed again at finer levels. Keys that
+// fall before bottomEnd are inserted into bottom directly. A key moves down at
 // most eleven times, whatever the distribution of the keys, and nothing needs
 // tuning.
 type Queue struct {
@@ -52,15 +51,26 @@ type Queue struct {
 	occupied  uint32 // levels with a non-empty bucket
 	head      int    // bottom[head:] is alive
 	bottom    []notice
-	filed     int // notices in buckets
 	digits    [levels]uint64
 	buckets   [levels * fanOut]bucket
 	chunks    []chunk
 	free      int32
 }
 
-// Len is the number of keys in the queue.
-func (q *Queue) Len() int { return q.filed + len(q.bottom) - q.head }
+// Len is the number of keys in the queue. It visits every chunk, so that
+// pushing and popping need not count.
+func (q *Queue) Len() int {
+	n := len(q.bottom) - q.head
+	for level, digits := range q.digits {
+		for ; digits != 0; digits &= digits - 1 {
+			digit := bits.TrailingZeros64(digits)
+			for i := q.buckets[level*fanOut+digit].head; i != 0; i = q.chunks[i].next {
+				n += int(q.chunks[i].n)
+			}
+		}
+	}
+	return n
+}
 
 // Push adds a key with its payload.
 func (q *Queue) Push(key, payload uint64) {
@@ -155,17 +165,20 @@ func (q *Queue) spill() {
 	}
 }
 
+// levelOf is the position of the highest digit set in x, 0 if none is.
+func levelOf(x uint64) uint {
+	return uint(bits.Len64(x|1)-1) * 43 >> 8 // n/6 for n < 64
+}
+
 // file appends x to the bucket of its highest digit that differs from base.
 func (q *Queue) file(x notice) {
-	level := uint(bits.Len64((x.key^q.base)|1)-1) / digitBits
-	digit := x.key >> (level * digitBits) % fanOut
-	q.digits[level%levels] |= 1 << digit
+	level := levelOf(x.key^q.base) % levels
+	digit := x.key >> (level * digitBits % 64) % fanOut
+	q.digits[level] |= 1 << digit
 	q.occupied |= 1 << level
-	q.filed++
-	b := &q.buckets[(uint64(level)*fanOut+digit)%(levels*fanOut)]
-	b.n++
+	b := &q.buckets[uint64(level)*fanOut+digit]
 	if b.tail != 0 {
-		if c := &q.chunks[b.tail]; c.n < chunkLen {
+		if c := &q.chunks[b.tail]; uint32(c.n) < chunkLen {
 			c.notices[c.n] = x
 			c.n++
 			return
@@ -203,19 +216,18 @@ func (q *Queue) extend(b *bucket, x notice) {
 func (q *Queue) refill() bool {
 	q.bottom, q.head = q.bottom[:0], 0
 	for q.occupied != 0 {
-		level := uint(bits.TrailingZeros32(q.occupied))
-		digit := uint(bits.TrailingZeros64(q.digits[level%levels]))
-		shift := level * digitBits
+		level := uint(bits.TrailingZeros32(q.occupied)) % levels
+		digit := uint(bits.TrailingZeros64(q.digits[level])) % fanOut
+		shift := level * digitBits % 64
 		above := shift + digitBits
 		q.base = q.base>>above<<above | uint64(digit)<<shift
-		if q.digits[level%levels] &^= 1 << digit; q.digits[level%levels] == 0 {
-			q.occupied &^= 1 << level
+		if q.digits[level] &= q.digits[level] - 1; q.digits[level] == 0 {
+			q.occupied &= q.occupied - 1
 		}
-		slot := &q.buckets[(level*fanOut+digit)%(levels*fanOut)]
+		slot := &q.buckets[level*fanOut+digit]
 		b := *slot
 		*slot = bucket{}
-		q.filed -= int(b.n)
-		if b.n <= sortLimit || level == 0 {
+		if b.head == b.tail || level == 0 {
 			q.bottomEnd = q.base + 1<<shift
 			if q.bottomEnd == 0 { // the last bucket of all
 				q.bottomEnd = math.MaxUint64
