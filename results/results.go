@@ -59,6 +59,10 @@ type Value struct {
 	Stat    string  // mean, p50, p95, p99, max, count, ...
 	Unit    string  // s, 1/s, 1, B, ...
 	Value   float64 // NaN when nothing was observed
+	// HalfWidth of the 95 % interval that this replication found within itself,
+	// from N batches; N is 0 without one.
+	HalfWidth float64
+	N         int
 }
 
 // A Replication is one run of a scenario with one substream of its seed.

@@ -180,6 +180,14 @@ func (r *run) compileOperator(p, j int) {
 		batch: int32(from.Batch), batchWait: from.BatchWait, join: -1,
 		stream: r.stream("pipeline", w.Name, "operator", from.Name),
 	}
+	for i, name := range w.Arrivals.FactorNames {
+		if name == from.WorkFactor {
+			o.workBy = int32(i)
+		}
+		if name == from.OutputFactor {
+			o.outputBy = int32(i)
+		}
+	}
 	o.station = r.stationFor(n, r.c.Model.Discipline(&r.c.Topology.Nodes()[n]))
 	if r.stations[o.station].discipline == topology.PerOperator {
 		k := 0
@@ -310,9 +318,5 @@ func (r *run) factor(q uint32, column int32) float64 {
 	if req.row < 0 {
 		return 1
 	}
-	return traceFactor(&r.pipes[req.pipeline].source.arrivals, int(column), int(req.row))
-}
-
-func traceFactor(a *workloads.Arrivals, column, row int) float64 {
-	return a.Factors[column][row]
+	return r.pipes[req.pipeline].source.arrivals.Factors[column][req.row]
 }

@@ -21,8 +21,10 @@ type Arrivals struct {
 	Batch  int           // requests that arrive together; 0 is 1
 	States []MMPPState   // MMPP, in the order visited; starts in the first
 	Times  []time.Duration
-	Work   []float64 // Trace: scales each request's work, optional (same length as Times)
-	Output []float64 // Trace: scales each request's outputs, optional (same length as Times)
+	// Factors are named columns of a trace, one value an arrival. An operator
+	// whose WorkFactor or OutputFactor names a column multiplies by its value.
+	Factors     [][]float64
+	FactorNames []string
 	// Population and Think describe a closed loop.
 	Population int
 	Think      Dist // seconds

@@ -53,6 +53,11 @@ type Operator struct {
 	Work   Dist // seconds on the reference machine, single-threaded
 	Output Dist // bytes sent to each successor; the last operator's output is never sent
 
+	// WorkFactor and OutputFactor name the column of the arrival trace that
+	// scales this request's work and output; empty is none.
+	WorkFactor   string
+	OutputFactor string
+
 	After []int    // positions of predecessors; nil for the first operator
 	Next  []Branch // probabilistic routing; when any operator has it, After is unused
 
