@@ -2,43 +2,74 @@ package des
 
 import (
 	"math"
+	"math/big"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
-func TestLogUnitAgreesWithTheLibrary(t *testing.T) {
-	s := FromSeed(1)
-	check := func(x float64) {
-		want := math.Log(x)
-		assert.InDelta(t, want, logUnit(x), 3e-16+4e-16*math.Abs(want), "x = %v", x)
+// exactLn is the logarithm to far more digits than a float64 has, by Newton's
+// iteration on a Taylor series of the exponential.
+func exactLn(x float64) *big.Float {
+	num := func(x float64) *big.Float { return new(big.Float).SetPrec(200).SetFloat64(x) }
+	y := num(math.Log(x))
+	for range 3 {
+		// e^y by halving the argument often enough for the series.
+		z := new(big.Float).SetMantExp(y, -40)
+		sum, term := num(1), num(1)
+		for k := 1.0; k < 12; k++ {
+			term = num(0).Quo(num(0).Mul(term, z), num(k))
+			sum.Add(sum, term)
+		}
+		for range 40 {
+			sum = num(0).Mul(sum, sum)
+		}
+		// y += (x - e^y)/e^y, which doubles the digits.
+		y = num(0).Add(y, num(0).Quo(num(0).Sub(num(x), sum), sum))
 	}
-	for range 1_000_000 {
-		u := s.Float64()
-		if got, want := logUnit(1-u), math.Log(1-u); math.Abs(got-want) > 4e-16*math.Abs(want)+1e-17 {
-			check(1 - u)
+	return y
+}
+
+func TestLogarithmIsWithinOneUnitInTheLastPlace(t *testing.T) {
+	s := FromSeed(4)
+	check := func(x float64) {
+		want := exactLn(x)
+		nearest, _ := want.Float64()
+		unit := math.Abs(math.Nextafter(nearest, math.Inf(1)) - nearest)
+		d, _ := new(big.Float).Sub(want, new(big.Float).SetFloat64(ln(x))).Float64()
+		require.LessOrEqual(t, math.Abs(d), unit, "ln(%x) = %x, exactly %s", x, ln(x), want.Text('g', 30))
+	}
+	for range 3000 {
+		check(1 - s.Float64())
+		check(1 - math.Ldexp(s.Float64(), -s.IntN(54)))
+		check(math.Ldexp(0.5+s.Float64(), s.IntN(200)-100))
+	}
+	for i := range 128 {
+		c := logPoints[i].c
+		for _, x := range []float64{c, c + 1.0/1024, c - 1.0/1024, c + 1.0/512, c - 1.0/512} {
+			if x != 1 {
+				check(x)
+			}
 		}
 	}
-	for _, x := range []float64{1, 1 - 0x1p-53, 1 - 0x1p-30, 0.5, 0x1p-53, 0.6875, 0.687499999, 1 - 0x1p-8, 0.99, 0.7} {
-		check(x)
+	for k := 1; k <= 53; k++ {
+		check(math.Ldexp(1, -k))
+		check(1 - math.Ldexp(1, -k))
 	}
-	assert.Zero(t, logUnit(1))
+	assert.Zero(t, ln(1))
 }
 
-func BenchmarkLogUnit(b *testing.B) {
-	s := FromSeed(1)
-	sum := 0.0
-	for b.Loop() {
-		sum += logUnit(1 - s.Float64())
+func BenchmarkLogarithm(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		f    func(float64) float64
+	}{{"table", ln}, {"library", math.Log}} {
+		b.Run("method="+c.name, func(b *testing.B) {
+			s := FromSeed(1)
+			for b.Loop() {
+				c.f(1 - s.Float64())
+			}
+		})
 	}
-	assert.Less(b, sum, 0.0)
-}
-
-func BenchmarkLogLibrary(b *testing.B) {
-	s := FromSeed(1)
-	sum := 0.0
-	for b.Loop() {
-		sum += math.Log(1 - s.Float64())
-	}
-	assert.Less(b, sum, 0.0)
 }

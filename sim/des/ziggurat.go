@@ -2,7 +2,7 @@ package des
 
 import "math"
 
-//go:generate go run ./internal/zigtables -o zigtables.go
+//go:generate go run ./internal/tables -o tables.go
 
 // A layer is a horizontal slice of a density that falls from x = 0. Layer i
 // is x[i] wide at its foot, where the density is f(x[i]), and x[i+1] wide at
@@ -20,9 +20,11 @@ type wedge struct {
 	rise float64 // density at its head, less foot
 }
 
-// contains tells whether a point at a random height u in the wedge lies
-// under the density, which is f there.
-func (w *wedge) contains(u, f float64) bool { return w.foot+float64(u*w.rise) < f }
+// contains tells whether a point at a random height u of the wedge lies under
+// the density, whose logarithm there is given.
+func (w *wedge) contains(u, logDensity float64) bool {
+	return ln(w.foot+float64(u*w.rise)) < logDensity
+}
 
 // Exp draws from the exponential distribution with mean 1 by the ziggurat
 // method (Marsaglia and Tsang 2000) with 256 layers. It uses one word in 98.9 %
@@ -47,7 +49,7 @@ func (s *Stream) expSlow(u uint64, x float64) float64 {
 			// The tail of an exponential is an exponential.
 			return expR + s.ExpInverse()
 		}
-		if expWedges[i].contains(s.Float64(), math.Exp(-x)) {
+		if expWedges[i].contains(s.Float64(), -x) {
 			return x
 		}
 		u = s.Uint64()
@@ -81,7 +83,7 @@ func (s *Stream) normSlow(u uint64, x float64) (uint64, float64) {
 		if i == 0 {
 			return u, s.normTail()
 		}
-		if normWedges[i].contains(s.Float64(), math.Exp(-0.5*x*x)) {
+		if normWedges[i].contains(s.Float64(), -0.5*x*x) {
 			return u, x
 		}
 		u = s.Uint64()
