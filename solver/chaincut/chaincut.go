@@ -1,0 +1,308 @@
+// Package chaincut places pipelines for least latency: a chain exactly, by a
+// shortest-path recursion over operators and nodes, and other shapes exactly
+// when they are small, otherwise by local search with a bound.
+package chaincut
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"caravan/solver"
+	"caravan/topology"
+	"caravan/workloads"
+	"caravan/workloads/placement"
+)
+
+// Solver places one pipeline after the other, the highest priority first, in
+// what room the earlier ones left. It leaves jobs alone.
+type Solver struct{}
+
+// DefaultSteps bounds the branch and bound of one pipeline when the problem
+// sets no limit.
+const DefaultSteps = 5_000_000
+
+// forever marks what cannot be: far above any latency, far below overflow.
+const forever = time.Duration(math.MaxInt64 / 4)
+
+// Solve implements solver.Solver. The bound is the weighted mean of each
+// pipeline's own optimum on an empty topology.
+func (Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, error) {
+	sol := solver.Solution{Placement: placement.Unplaced(p.Workload), Status: solver.Optimal, Bound: math.NaN()}
+	ledger := placement.NewLedger(p.Topology)
+	empty := placement.NewLedger(p.Topology)
+	weights := solver.Weights(p.Workload)
+	bounds := make([]time.Duration, len(p.Workload.Pipelines))
+	for _, i := range byPriority(p.Workload) {
+		w := &p.Workload.Pipelines[i]
+		s := newSearch(ctx, p, w, empty)
+		ideal, bound, fault := s.best()
+		bounds[i] = bound
+		sol.Steps += s.steps
+		if fault != "" {
+			sol.Unplaced = append(sol.Unplaced, solver.Leave(w, fault)...)
+			sol.Status = solver.Infeasible
+			continue
+		}
+		nodes := ideal
+		exact := s.proved
+		if !take(ledger, w, nodes) {
+			nodes = repair(ctx, p, w, ledger, &sol.Steps)
+			exact = false
+		}
+		if nodes == nil {
+			sol.Unplaced = append(sol.Unplaced, solver.Leave(w, "no room is left by pipelines placed before it, or for all of its operators at once")...)
+			if sol.Status != solver.Infeasible {
+				sol.Status = solver.Unknown
+			}
+			continue
+		}
+		sol.Placement.Pipelines[i] = nodes
+		if !exact && sol.Status == solver.Optimal {
+			sol.Status = solver.Feasible
+		}
+	}
+	leaveJobs(p, &sol)
+	if p.Goal() == solver.Latency {
+		sol.Bound = weightedMean(bounds, weights)
+	} else if sol.Status == solver.Optimal {
+		sol.Status = solver.Feasible // best latency proves nothing about another objective
+	}
+	return sol, nil
+}
+
+// leaveJobs says why jobs have no node.
+func leaveJobs(p *solver.Problem, sol *solver.Solution) {
+	for i := range p.Workload.Jobs {
+		j := &p.Workload.Jobs[i]
+		for _, g := range j.Groups {
+			for k := range g.Count {
+				sol.Unplaced = append(sol.Unplaced, solver.Unplaced{Workload: j.Name, Item: g.Name, Instance: k, Reason: "chaincut places pipelines only"})
+			}
+		}
+		sol.Status = solver.Unknown
+	}
+}
+
+func weightedMean(bounds []time.Duration, weights []float64) float64 {
+	var sum, total float64
+	for i, b := range bounds {
+		sum += weights[i] * b.Seconds()
+		total += weights[i]
+	}
+	if total == 0 {
+		return math.NaN()
+	}
+	return sum / total
+}
+
+// byPriority orders pipelines by falling priority, equals as in the file.
+func byPriority(w *workloads.Workload) []int {
+	order := make([]int, len(w.Pipelines))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(w.Pipelines[b].Priority, w.Pipelines[a].Priority)
+	})
+	return order
+}
+
+// take reserves all of a pipeline's operators, or none.
+func take(l *placement.Ledger, w *workloads.Pipeline, nodes []topology.NodeID) bool {
+	grants := make([]placement.Grant, 0, len(nodes))
+	for j, n := range nodes {
+		g, ok := l.Take(n, w.Operators[j].Demand)
+		if !ok {
+			for k := range grants {
+				l.Give(nodes[k], w.Operators[k].Demand, grants[k])
+			}
+			return false
+		}
+		grants = append(grants, g)
+	}
+	return true
+}
+
+// repair places w where the ledger has room for all of its operators at once:
+// as long as a node is overfilled, its last operator is barred from it.
+func repair(ctx context.Context, p *solver.Problem, w *workloads.Pipeline, l *placement.Ledger, steps *int64) []topology.NodeID {
+	s := newSearch(ctx, p, w, l)
+	for ctx.Err() == nil {
+		nodes, _, fault := s.best()
+		*steps += s.steps
+		if fault != "" {
+			return nil
+		}
+		j, over := overfilled(l, w, nodes)
+		if !over {
+			take(l, w, nodes)
+			return nodes
+		}
+		s.bar(j, nodes[j])
+	}
+	return nil
+}
+
+// overfilled is the first operator for which its node has no room left by
+// those before it.
+func overfilled(l *placement.Ledger, w *workloads.Pipeline, nodes []topology.NodeID) (int, bool) {
+	grants := make([]placement.Grant, 0, len(nodes))
+	defer func() {
+		for k := range grants {
+			l.Give(nodes[k], w.Operators[k].Demand, grants[k])
+		}
+	}()
+	for j, n := range nodes {
+		g, ok := l.Take(n, w.Operators[j].Demand)
+		if !ok {
+			return j, true
+		}
+		grants = append(grants, g)
+	}
+	return 0, false
+}
+
+// A search finds the best nodes for one pipeline.
+type search struct {
+	ctx     context.Context
+	p       *solver.Problem
+	w       *workloads.Pipeline
+	allowed [][]topology.NodeID // candidates by operator, ascending
+	why     string              // an operator without candidates
+	counted bool                // operators of the pipeline slow each other (k matters)
+	limit   int64
+	steps   int64
+	proved  bool
+}
+
+func newSearch(ctx context.Context, p *solver.Problem, w *workloads.Pipeline, l *placement.Ledger) *search {
+	s := &search{ctx: ctx, p: p, w: w, limit: p.MaxSteps}
+	if s.limit == 0 {
+		s.limit = DefaultSteps
+	}
+	pins, err := w.Pins()
+	if err != nil {
+		s.why = err.Error()
+		return s
+	}
+	for j := range w.Operators {
+		list := s.candidates(j, pins[j], l)
+		if len(list) == 0 && s.why == "" {
+			s.why = s.lack(j, pins[j], l)
+		}
+		s.allowed = append(s.allowed, list)
+	}
+	nodes := p.Topology.Nodes()
+	for i := range nodes {
+		s.counted = s.counted || p.Model.Discipline(&nodes[i]) == topology.PerOperator
+	}
+	return s
+}
+
+// candidates are the nodes that may run operator j by itself.
+func (s *search) candidates(j int, pin topology.NodeID, l *placement.Ledger) []topology.NodeID {
+	o := &s.w.Operators[j]
+	nodes := s.p.Topology.Nodes()
+	var list []topology.NodeID
+	for i := range nodes {
+		n := topology.NodeID(i)
+		if (pin == topology.None || pin == n) && placement.AllowsAll(&nodes[i], o.Constraints) == nil && l.Fits(n, o.Demand) {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// lack says why operator j has no candidate.
+func (s *search) lack(j int, pin topology.NodeID, l *placement.Ledger) string {
+	o := &s.w.Operators[j]
+	nodes := s.p.Topology.Nodes()
+	filtered, full := 0, map[string]int{}
+	for i := range nodes {
+		n := topology.NodeID(i)
+		switch {
+		case pin != topology.None && pin != n:
+		case placement.AllowsAll(&nodes[i], o.Constraints) != nil:
+			filtered++
+		default:
+			full[l.Lacks(n, o.Demand)]++
+		}
+	}
+	out := fmt.Sprintf("operator %q fits no node", o.Name)
+	if pin != topology.None {
+		out = fmt.Sprintf("operator %q does not fit %q, to which it is pinned", o.Name, nodes[pin].Name)
+	}
+	if filtered > 0 {
+		out += fmt.Sprintf("; constraints leave out %d", filtered)
+	}
+	for _, dims := range slices.Sorted(keys(full)) {
+		out += fmt.Sprintf("; %d lack %s", full[dims], dims)
+	}
+	return out
+}
+
+func keys(m map[string]int) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// bar forbids operator j on node n.
+func (s *search) bar(j int, n topology.NodeID) {
+	s.allowed[j] = slices.DeleteFunc(slices.Clone(s.allowed[j]), func(x topology.NodeID) bool { return x == n })
+	if len(s.allowed[j]) == 0 {
+		s.why = fmt.Sprintf("operator %q finds no node beside the others", s.w.Operators[j].Name)
+	}
+}
+
+// best returns the nodes, a lower bound on the latency, and, when there is no
+// placement, why.
+func (s *search) best() (nodes []topology.NodeID, bound time.Duration, fault string) {
+	s.proved, s.steps = true, 0
+	switch {
+	case s.why != "":
+		return nil, 0, s.why
+	case s.w.IsChain() && !s.counted:
+		nodes, bound = s.chain()
+	case s.w.IsChain():
+		nodes, bound = s.countedChain()
+	default:
+		nodes, bound = s.anyShape()
+	}
+	if nodes == nil {
+		return nil, 0, fmt.Sprintf("no %s route joins nodes that may run its operators", s.p.Model.RoutingOrDefault())
+	}
+	return nodes, bound, ""
+}
+
+// compute is the service time of operator j on node n among k of its kind.
+func (s *search) compute(j int, n topology.NodeID, k int) time.Duration {
+	node := &s.p.Topology.Nodes()[n]
+	if s.p.Model.Discipline(node) != topology.PerOperator {
+		k = 1
+	}
+	return placement.ServiceTime(s.w.Operators[j].Work.Mean, k, node.Speed)
+}
+
+// step is the time to send the output of operator j from node a to node b.
+func (s *search) step(j int, a, b topology.NodeID) time.Duration {
+	if a == b {
+		if s.p.Topology.Nodes()[a].NoColocate {
+			return forever
+		}
+		return 0
+	}
+	d, ok := placement.TransferTime(s.p.Topology, s.p.Model, s.w.Operators[j].Output.Mean, a, b)
+	if !ok {
+		return forever
+	}
+	return d
+}
