@@ -3,18 +3,20 @@ package des
 import (
 	"math"
 	"math/bits"
+	"slices"
 )
 
-// The constants of the ladder were chosen by measurement. Six-bit digits let
-// one word hold the occupancy of a level; about 32 notices are where insertion
-// sort stops paying.
+// The constants of the ladder were chosen by measurement.
 const (
-	digitBits  = 6
-	fanOut     = 1 << digitBits
-	levels     = 16             // 11 are reachable; 16 lets a mask replace the bounds check
-	chunkLen   = 31             // with its header, a chunk fills 512 bytes
-	spillLimit = 8 * chunkLen   // live notices that the bottom may grow to
-	bottomCap  = 2 * spillLimit // first capacity of the bottom
+	digitBits = 6 // one word holds the occupancy of a level
+	fanOut    = 1 << digitBits
+	levels    = 16 // 11 are reachable; 16 lets a mask replace the bounds check
+	chunkLen  = 31 // with its header, a chunk fills 512 bytes
+
+	scatterLen = 3              // chunks of a bucket that is sorted, not filed again
+	batch      = 8              // notices after which a refill takes no further bucket
+	spillLimit = 8 * chunkLen   // live notices that bottom may grow to
+	bottomCap  = 2 * spillLimit // first capacity of bottom
 )
 
 // A notice is one scheduled event.
@@ -39,14 +41,14 @@ type bucket struct{ head, tail int32 }
 //
 // It is a radix ladder, a cross of the radix heap (Ahuja, Mehlhorn, Orlin,
 // Tarjan 1990) with the ladder queue (Tang, Goh, Thng 2005). Keys are filed
-// by their highest six-bit digit that differs from base, in FIFO buckets. The
-// first bucket is taken apart when bottom runs dry: one of a single chunk is
-// sorted into bottom, a larger one is filed again at finer levels. Keys that
-// fall before bottomEnd are inserted into bottom directly. A key moves down at
-// most eleven times, whatever the distribution of the keys, and nothing needs
-// tuning.
+// by their highest six-bit digit that differs from base, in FIFO buckets. When
+// bottom runs dry, the first bucket is taken apart: a short one is sorted into
+// bottom, a long one is filed again at finer levels. Keys that fall before
+// bottomEnd are inserted into bottom directly. A key moves down at most eleven
+// times, whatever the distribution of the keys, and nothing needs tuning.
 type Queue struct {
 	base      uint64 // all keys in buckets are at least base
+	floor     uint64 // start of the buckets that bottom was filled from
 	bottomEnd uint64 // keys below belong into bottom
 	occupied  uint32 // levels with a non-empty bucket
 	head      int    // bottom[head:] is alive
@@ -150,15 +152,15 @@ func (q *Queue) slide() {
 }
 
 // spill files a bottom that grew too long at finer levels. The levels below
-// the one that bottom came from are empty, so that base may move up within
-// bottom's range.
+// the one that bottom came from are empty, so that base may move anywhere in
+// bottom's range, which begins at floor.
 func (q *Queue) spill() {
 	s := q.bottom[q.head:]
 	first := s[0].key
-	if first == s[len(s)-1].key || first < q.base {
+	if first == s[len(s)-1].key || first < q.floor {
 		return // equal keys cannot be told apart by any level
 	}
-	q.base, q.bottomEnd = first, first
+	q.base, q.floor, q.bottomEnd = first, first, first
 	q.bottom, q.head = q.bottom[:0], 0
 	for _, x := range s { // file does not touch bottom, which s aliases
 		q.file(x)
@@ -212,55 +214,124 @@ func (q *Queue) extend(b *bucket, x notice) {
 
 // refill fills the empty bottom from the first bucket and reports whether
 // there was one. Large buckets are filed again at finer levels until a small
-// one comes first.
+// one comes first; small ones are taken several at a time.
 func (q *Queue) refill() bool {
 	q.bottom, q.head = q.bottom[:0], 0
 	for q.occupied != 0 {
 		level := uint(bits.TrailingZeros32(q.occupied)) % levels
-		digit := uint(bits.TrailingZeros64(q.digits[level])) % fanOut
-		shift := level * digitBits % 64
-		above := shift + digitBits
-		q.base = q.base>>above<<above | uint64(digit)<<shift
-		if q.digits[level] &= q.digits[level] - 1; q.digits[level] == 0 {
-			q.occupied &= q.occupied - 1
-		}
-		slot := &q.buckets[level*fanOut+digit]
-		b := *slot
-		*slot = bucket{}
-		if b.head == b.tail || level == 0 {
-			q.bottomEnd = q.base + 1<<shift
-			if q.bottomEnd == 0 { // the last bucket of all
-				q.bottomEnd = math.MaxUint64
-			}
+		b := q.take(level)
+		switch {
+		case b.head == b.tail || level == 0:
 			q.sortIn(b.head)
-			return true
+		case q.short(b):
+			q.scatter(b.head, (level-1)*digitBits)
+		default:
+			q.bottomEnd = q.base
+			q.refile(b.head)
+			continue
 		}
-		q.bottomEnd = q.base
-		q.refile(b.head)
+		q.floor = q.base
+		for q.digits[level] != 0 && len(q.bottom) < batch {
+			next := &q.buckets[level*fanOut+uint(bits.TrailingZeros64(q.digits[level]))%fanOut]
+			if next.head != next.tail {
+				break
+			}
+			q.sortIn(q.take(level).head)
+		}
+		q.bottomEnd = q.base + 1<<(level*digitBits%64)
+		if q.bottomEnd == 0 { // the last bucket of all
+			q.bottomEnd = math.MaxUint64
+		}
+		return true
 	}
 	return false
 }
 
-// sortIn moves the list of chunks at i into the empty bottom. Insertion sort
-// is stable, so that equal keys keep their order.
+// short reports whether a bucket has at most scatterLen chunks.
+func (q *Queue) short(b bucket) bool {
+	i := b.head
+	for range scatterLen - 1 {
+		if i == b.tail {
+			return true
+		}
+		i = q.chunks[i].next
+	}
+	return i == b.tail
+}
+
+// scatter moves the list of chunks at i into the empty bottom by a counting
+// sort on one digit, and an insertion sort of what is left.
+func (q *Queue) scatter(i int32, shift uint) {
+	var at [fanOut]uint16
+	n := 0
+	for j := i; j != 0; j = q.chunks[j].next {
+		c := &q.chunks[j]
+		for _, x := range c.notices[:c.n] {
+			at[x.key>>(shift%64)%fanOut]++
+		}
+		n += int(c.n)
+	}
+	sum := uint16(0)
+	for d := range at {
+		sum, at[d] = sum+at[d], sum
+	}
+	s := slices.Grow(q.bottom, n)[:n]
+	for i != 0 {
+		c := &q.chunks[i]
+		for _, x := range c.notices[:c.n] {
+			d := x.key >> (shift % 64) % fanOut
+			s[at[d]] = x
+			at[d]++
+		}
+		i, c.next, q.free = c.next, q.free, i
+	}
+	insertionSort(s)
+	q.bottom = s
+}
+
+// insertionSort is stable, so that equal keys keep their order.
+func insertionSort(s []notice) {
+	for i := 1; i < len(s); i++ {
+		x := s[i]
+		j := i
+		for j > 0 && s[j-1].key > x.key {
+			s[j] = s[j-1]
+			j--
+		}
+		s[j] = x
+	}
+}
+
+// take empties the first bucket of a level and moves base to its start.
+func (q *Queue) take(level uint) bucket {
+	digits := &q.digits[level%levels]
+	digit := uint(bits.TrailingZeros64(*digits)) % fanOut
+	shift := level * digitBits % 64
+	above := shift + digitBits
+	q.base = q.base>>above<<above | uint64(digit)<<shift
+	if *digits &= *digits - 1; *digits == 0 {
+		q.occupied &^= 1 << level
+	}
+	slot := &q.buckets[level%levels*fanOut+digit]
+	b := *slot
+	*slot = bucket{}
+	return b
+}
+
+// sortIn moves the list of chunks at i behind what is in bottom, whose keys
+// are less.
 func (q *Queue) sortIn(i int32) {
 	s := q.bottom
 	if s == nil {
 		s = make([]notice, 0, bottomCap)
 	}
+	old := len(s)
 	for i != 0 {
 		c := &q.chunks[i]
-		for _, x := range c.notices[:c.n] {
-			j := len(s)
-			s = append(s, x)
-			for j > 0 && s[j-1].key > x.key {
-				s[j] = s[j-1]
-				j--
-			}
-			s[j] = x
-		}
+		s = append(s, c.notices[:c.n]...)
 		i, c.next, q.free = c.next, q.free, i
 	}
+	insertionSort(s[old:])
 	q.bottom = s
 }
 
