@@ -78,7 +78,8 @@ type Solution struct {
 	Bound     float64 // no placement of everything costs less; NaN when none is proved
 	Unit      string
 	Unplaced  []Unplaced
-	Steps     int64 // of the solver, whatever it counts
+	Reason    string // why not everything is placed; empty when it is
+	Steps     int64  // of the solver, whatever it counts
 }
 
 // Gap is (Cost-Bound)/Cost, NaN without a bound or a cost.
@@ -118,6 +119,10 @@ func Solve(ctx context.Context, s Solver, p *Problem) (Solution, error) {
 	}
 	if missing != len(sol.Unplaced) {
 		return Solution{}, fmt.Errorf("the solver gives %d reasons for %d items without a node", len(sol.Unplaced), missing)
+	}
+	if missing > 0 && sol.Reason == "" {
+		u := sol.Unplaced[0]
+		sol.Reason = fmt.Sprintf("%s: %s", u.Workload, u.Reason)
 	}
 	if sol.Cost, sol.Unit, err = Cost(p, sol.Placement); err != nil {
 		return Solution{}, err
