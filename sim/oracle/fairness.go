@@ -221,3 +221,17 @@ func pathOf(t *topology.Topology, from topology.NodeID, route topology.Route) st
 	}
 	return b.String()
 }
+
+// loadZoo reads a shipped topology.
+func loadZoo(name string) (*topology.Topology, error) {
+	file := name + ".graphml"
+	data, err := fairData.ReadFile("data/" + file)
+	if err != nil {
+		return nil, err
+	}
+	in, err := topology.Import("graphml", file, bytes.NewReader(data), topology.ImportOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return topology.New(in.Nodes, in.Links)
+}
