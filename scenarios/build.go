@@ -25,24 +25,15 @@ type builder struct {
 	// blind is set when the nodes are not fully known, because a file could
 	// not be read; names that refer to nothing are then not reported.
 	blind    bool
-	searches int // for the nearest spelling, bounded because each costs time
 	topology *topology.Topology
 }
-
-// maxSearches bounds how many messages of one reading look for the nearest
-// spelling; more than that nobody reads.
-const maxSearches = 100
 
 // unknown reports a name that refers to nothing.
 func (b *builder) unknown(p place, kind, name string, candidates []string) {
 	if b.blind {
 		return
 	}
-	hint := ""
-	if b.searches++; b.searches <= maxSearches {
-		hint = allowed(name, candidates)
-	}
-	b.fault(p, "no %s %q%s", kind, clip(name), hint)
+	b.fault(p, "no %s %q%s", kind, clip(name), b.allowed(name, candidates))
 }
 
 // node finds a node by name.
@@ -110,7 +101,7 @@ func (b *builder) seenValues(rule workloads.Constraint) string {
 	if len(values) == 0 {
 		return fmt.Sprintf(" (no node has the attribute %q)", clip(rule.Attribute))
 	}
-	return allowed(strings.Join(rule.Values, ","), values)
+	return b.allowed(strings.Join(rule.Values, ","), values)
 }
 
 // constraints checks that their attributes exist somewhere, and warns

@@ -15,7 +15,9 @@ func (b *builder) buildWorkload(w *Workload) *workloads.Workload {
 	out := &workloads.Workload{}
 	taken := map[string]bool{}
 	for i := range w.Pipelines {
-		out.Pipelines = append(out.Pipelines, b.pipelines(&w.Pipelines[i], taken)...)
+		made := b.pipelines(&w.Pipelines[i], taken)
+		b.routes(&w.Pipelines[i], made)
+		out.Pipelines = append(out.Pipelines, made...)
 		if len(out.Pipelines) > maxBuilt {
 			b.fault(w.Pipelines[i].place, "more than %d pipelines", maxBuilt)
 			break
@@ -29,7 +31,7 @@ func (b *builder) buildWorkload(w *Workload) *workloads.Workload {
 	for i := range w.Import {
 		b.importWorkload(&w.Import[i], out)
 	}
-	if len(out.Pipelines)+len(out.Jobs) == 0 && len(w.Pipelines)+len(w.Jobs)+len(w.Import) == 0 {
+	if written := len(w.Pipelines) + len(w.Jobs) + len(w.Import); written == 0 && !w.place.has("pipelines") && !w.place.has("jobs") && !w.place.has("import") {
 		b.fault(w.place, "there is no work (allowed: pipelines, jobs or import)")
 	}
 	return out
@@ -77,7 +79,6 @@ func (b *builder) pipelines(p *Pipeline, taken map[string]bool) []workloads.Pipe
 		if p.Arrivals != nil {
 			c.Arrivals.StartAt += time.Duration(i) * time.Duration(p.Arrivals.Stagger)
 		}
-		b.pins(p, c)
 	}
 	if p.Sink == "@source" && !stamped && p.Source == "" {
 		b.fault(p.place.key("sink"), "@source stands for the source, and there is none (allowed: with source or sources)")
@@ -282,20 +283,36 @@ func allPlaced(after []int, position []int) bool {
 	return true
 }
 
-// pins checks that the pinned ends of a pipeline can reach each other.
-func (b *builder) pins(p *Pipeline, c *workloads.Pipeline) {
-	if b.topology == nil || c.Source == topology.None || c.Sink == topology.None || c.Source == c.Sink {
+// routes checks that the operators of the stamped pipelines can be pinned as
+// they ask, that requests leave, and that their ends can reach each other.
+// One fault of each kind stands for all copies.
+func (b *builder) routes(p *Pipeline, copies []workloads.Pipeline) {
+	if b.topology == nil || len(p.Operators) == 0 {
 		return
 	}
-	if _, ok := b.topology.Route(b.routeOf(), c.Source, c.Sink); !ok {
-		b.fault(p.place.key("sink"), "no route leads from the source %q to %q (allowed: nodes that links join)",
-			clip(b.nodes[c.Source].Name), clip(b.nodes[c.Sink].Name))
+	at := p.place.key("operators")
+	for i := range copies {
+		c := &copies[i]
+		if _, err := c.Pins(); err != nil {
+			b.fault(at, "%s (allowed: its own node, or the source or sink of the pipeline, but one place)", err)
+			return
+		}
+		if _, err := c.VisitRatios(); err != nil {
+			b.fault(at, "%s (allowed: probabilities of next that add up to less than 1 somewhere on every circle)", err)
+			return
+		}
+		if c.Source == topology.None || c.Sink == topology.None || c.Source == c.Sink {
+			continue
+		}
+		// Several hops count as reachable under direct routing too, through
+		// operators that are placed in between.
+		if _, ok := b.topology.Route(topology.RouteHops, c.Source, c.Sink); !ok {
+			b.fault(p.place.key("sink"), "no route leads from the source %q to %q (allowed: nodes that links join)",
+				clip(b.nodes[c.Source].Name), clip(b.nodes[c.Sink].Name))
+			return
+		}
 	}
 }
-
-// routeOf is the routing that reachability is judged by: several hops are
-// reachable under direct routing too, through operators placed in between.
-func (b *builder) routeOf() topology.Routing { return topology.RouteHops }
 
 func (b *builder) job(j *Job, taken map[string]bool) (workloads.Job, bool) {
 	if j.place.v == nil || j.place.v.kind != mapping || !b.unique(j.place, "job", j.Name, taken) {

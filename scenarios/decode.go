@@ -51,6 +51,20 @@ type decoder struct {
 	faults   *faults
 	defaults struct{ node, link *value } // of the topology that is being read
 	known    map[reflect.Type]fields
+	searches int // for the nearest spelling, bounded because each costs time
+}
+
+// maxSearches bounds how many messages of one reading look for the nearest
+// spelling; more than that nobody reads.
+const maxSearches = 200
+
+// allowed is what is allowed and the nearest spelling, while there are not
+// too many messages.
+func (d *decoder) allowed(s string, candidates []string) string {
+	if d.searches++; d.searches > maxSearches {
+		return ""
+	}
+	return allowed(s, candidates)
 }
 
 // custom is a type that reads itself: a quantity, or a field that takes more
@@ -100,7 +114,7 @@ func (d *decoder) structure(to reflect.Value, p place) {
 	fields := d.fieldsOf(to.Type())
 	for _, e := range p.v.entries {
 		if _, ok := fields.byKey[e.key]; !ok {
-			d.faults.add(e.at, p.key(e.key).path, fmt.Sprintf("unknown key %q%s", clip(e.key), allowed(e.key, fields.keys)))
+			d.faults.add(e.at, p.key(e.key).path, fmt.Sprintf("unknown key %q%s", clip(e.key), d.allowed(e.key, fields.keys)))
 		}
 	}
 	for _, k := range fields.keys {
@@ -164,7 +178,7 @@ func (d *decoder) scalar(to reflect.Value, p place, tag reflect.StructTag) {
 	case reflect.String:
 		if enum := tag.Get("enum"); enum != "" {
 			if words := strings.Split(enum, ","); !contains(words, text) {
-				d.fault(p, "%q is not one of the words%s", clip(text), allowed(text, words))
+				d.fault(p, "%q is not one of the words%s", clip(text), d.allowed(text, words))
 				return
 			}
 		}

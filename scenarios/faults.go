@@ -74,7 +74,8 @@ func (e *Errors) ExitCode() int { return 2 }
 
 // faults collects what is wrong as a scenario is read.
 type faults struct {
-	list []located
+	list  []located
+	fatal bool // the document could not be read to its end
 }
 
 // located is a fault before its text is made.
@@ -85,6 +86,12 @@ type located struct {
 
 func (f *faults) add(at position, path, message string) {
 	f.list = append(f.list, located{at, path, message})
+}
+
+// stop reports a fault that ends the reading.
+func (f *faults) stop(at position, path, message string) {
+	f.add(at, path, message)
+	f.fatal = true
 }
 
 // errors turns the collected faults into an error, nil when there are none.

@@ -220,7 +220,7 @@ func (n *Next) decode(d *decoder, p place) {
 		total += v
 	}
 	if total > 1+1e-9 {
-		d.fault(p, "the probabilities add up to %v (allowed: at most 1; what is missing to 1 leaves)", total)
+		d.fault(p, "the probabilities add up to %.6g (allowed: at most 1; what is missing to 1 leaves)", total)
 	}
 }
 
@@ -317,7 +317,7 @@ func (d *decoder) dist(p place, example string, bare workloads.DistKind, parse f
 	law := p.v.entries[0].key
 	fields, ok := laws()[law]
 	if !ok {
-		d.faults.add(p.v.entries[0].at, p.path, fmt.Sprintf("no distribution %q%s", clip(law), allowed(law, lawNames())))
+		d.faults.add(p.v.entries[0].at, p.path, fmt.Sprintf("no distribution %q%s", clip(law), d.allowed(law, lawNames())))
 		return workloads.Dist{}
 	}
 	at := p.key(law)
@@ -375,7 +375,7 @@ func (d *decoder) byFields(p place, law string, fields []string, parse func(stri
 	}
 	for _, e := range p.v.entries {
 		if !contains(fields, e.key) {
-			d.faults.add(e.at, p.key(e.key).path, fmt.Sprintf("unknown key %q%s", clip(e.key), allowed(e.key, fields)))
+			d.faults.add(e.at, p.key(e.key).path, fmt.Sprintf("unknown key %q%s", clip(e.key), d.allowed(e.key, fields)))
 		}
 	}
 	dist := workloads.Dist{}

@@ -86,7 +86,7 @@ type Options struct {
 func Load(name string, data []byte, o Options) (*Scenario, error) {
 	f := &faults{}
 	root := parse(data, 0, f)
-	if len(f.list) > 0 { // what else is wrong cannot be seen past a fault of syntax
+	if f.fatal { // what else is wrong cannot be seen past a fault of syntax
 		return nil, f.errors(name, data, o.Set)
 	}
 	if root == nil || root.kind == null {
@@ -96,6 +96,9 @@ func Load(name string, data []byte, o Options) (*Scenario, error) {
 	set := o.Set
 	if o.Seed != nil {
 		set = append(append([]string{}, o.Set...), "seed="+strconv.FormatUint(*o.Seed, 10))
+	}
+	if root.kind == mapping {
+		root.entries = dropExtensions(root.entries)
 	}
 	for i, argument := range set {
 		override(root, argument, i+1, f)
@@ -110,9 +113,6 @@ func Load(name string, data []byte, o Options) (*Scenario, error) {
 // build decodes the tree and makes the scenario; it is complete only when no
 // fault was found.
 func build(name string, root *value, o Options, f *faults) *Scenario {
-	if root.kind == mapping {
-		root.entries = dropExtensions(root.entries)
-	}
 	file := &File{}
 	d := &decoder{faults: f}
 	d.decode(reflect.ValueOf(file), place{v: root}, "")

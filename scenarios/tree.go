@@ -41,6 +41,7 @@ type value struct {
 	entries []entry
 	items   []*value
 	at      position
+	index   map[string]int // of entries, made by get when there are many
 }
 
 // An entry is one key of a mapping.
@@ -62,10 +63,23 @@ func (v *value) get(key string) *value {
 	if v == nil || v.kind != mapping {
 		return nil
 	}
-	for i := range v.entries {
-		if v.entries[i].key == key {
-			return v.entries[i].value
+	const few = 16
+	if len(v.entries) <= few {
+		for i := range v.entries {
+			if v.entries[i].key == key {
+				return v.entries[i].value
+			}
 		}
+		return nil
+	}
+	if len(v.index) != len(v.entries) { // keys are unique and only ever added
+		v.index = make(map[string]int, len(v.entries))
+		for i, e := range v.entries {
+			v.index[e.key] = i
+		}
+	}
+	if i, ok := v.index[key]; ok {
+		return v.entries[i].value
 	}
 	return nil
 }
@@ -102,7 +116,7 @@ func clip(s string) string {
 // way. It returns nil for an empty document, and faults in f.
 func parse(data []byte, set int, f *faults) *value {
 	if len(data) > MaxSize {
-		f.add(position{line: 1, column: 1, set: set}, "", fmt.Sprintf(
+		f.stop(position{line: 1, column: 1, set: set}, "", fmt.Sprintf(
 			"the file has %d bytes, more than the %d allowed (put bulk data into a data file)", len(data), MaxSize))
 		return nil
 	}
@@ -115,13 +129,13 @@ func parse(data []byte, set int, f *faults) *value {
 	if err == nil {
 		var second yaml.Node
 		if more := decoder.Decode(&second); more == nil {
-			f.add(position{second.Line, second.Column, set}, "", "a second document begins here (allowed: one document a file)")
+			f.stop(position{second.Line, second.Column, set}, "", "a second document begins here (allowed: one document a file)")
 		} else if !errors.Is(more, io.EOF) {
 			err = more
 		}
 	}
 	if err != nil {
-		f.add(syntax(data, err, set))
+		f.stop(syntax(data, err, set))
 		return nil
 	}
 	if len(doc.Content) == 0 {
@@ -143,7 +157,7 @@ type converter struct {
 // refuse reports the first limit that is met, and no other.
 func (c *converter) refuse(n *yaml.Node, message string) *value {
 	if !c.full {
-		c.faults.add(c.at(n), "", message)
+		c.faults.stop(c.at(n), "", message)
 	}
 	c.full = true
 	return &value{at: c.at(n)}
