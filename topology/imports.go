@@ -120,7 +120,7 @@ func Import(format, name string, r io.Reader, o ImportOptions) (*Imported, error
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if parts := t.Components(); parts > 1 {
+	if parts := t.Components(); parts > 1 && len(out.Links) > 0 {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("the graph falls into %d parts that no link joins", parts))
 	}
 	return out, nil
