@@ -31,8 +31,10 @@ func ln(x float64) float64 {
 	w := float64(k*ln2High) + p.high // exact
 	high := w + r
 	low := w - high + r + float64(float64(k*ln2Low)+p.low)
+	// ln(1+r) - r = r^2 (-1/2 + r/3) + r^4 (-1/4 + r/5 + r^2 (-1/6 + r/7)),
+	// grouped so that the processor can work on all groups at once.
 	r2 := float64(r * r)
-	even := -1.0/2 + float64(r2*(-1.0/4+float64(r2*(-1.0/6))))
-	odd := 1.0/3 + float64(r2*(1.0/5+float64(r2*(1.0/7))))
-	return high + (low + float64(r2*(even+float64(r*odd))))
+	r4 := float64(r2 * r2)
+	tail := -1.0/4 + float64(r*(1.0/5)) + float64(r2*(-1.0/6+float64(r*(1.0/7))))
+	return high + (low + (float64(r2*(-1.0/2+float64(r*(1.0/3)))) + float64(r4*tail)))
 }
