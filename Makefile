@@ -6,7 +6,7 @@ BENCH       ?= .
 PKGS        ?= ./...
 GO          ?= go
 
-.PHONY: check format vet staticcheck test build verify fuzz bench clean
+.PHONY: check format vet staticcheck test build verify fuzz bench bench-peers clean
 
 check: format vet staticcheck build test verify fuzz
 	@echo "make check: every step passed"
@@ -49,6 +49,10 @@ fuzz:
 
 bench:
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKGS)
+
+# The simulator beside other simulators; PEERFLAGS="--only b1,c --skip pypy".
+bench-peers:
+	$(GO) run ./cmd/bench-peers $(PEERFLAGS)
 
 clean:
 	rm -rf bin
