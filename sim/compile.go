@@ -9,7 +9,6 @@ import (
 	"caravan/sim/des"
 	"caravan/sim/maxmin"
 	"caravan/topology"
-	"caravan/workloads"
 	"caravan/workloads/placement"
 )
 

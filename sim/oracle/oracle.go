@@ -92,3 +92,33 @@ func (s Suite) Run(ctx context.Context, o Options) ([]Verdict, error) {
 	}
 	return v, nil
 }
+
+// Filter returns the suite with only the cases that keep accepts, tried as
+// before.
+func (s Suite) Filter(keep func(Case) bool) Suite {
+	all := s.Cases
+	var positions []int
+	out := Suite{Name: s.Name}
+	for i, c := range all {
+		if keep(c) {
+			positions = append(positions, i)
+			out.Cases = append(out.Cases, c)
+		}
+	}
+	if len(out.Cases) == len(all) {
+		return s
+	}
+	try := s.try
+	out.try = func(ctx context.Context, _ []Case, o Options) ([]Verdict, error) {
+		vs, err := try(ctx, all, o)
+		if err != nil {
+			return nil, err
+		}
+		picked := make([]Verdict, len(positions))
+		for i, p := range positions {
+			picked[i] = vs[p]
+		}
+		return picked, nil
+	}
+	return out
+}
