@@ -19,13 +19,31 @@ type subject struct {
 	batches                           series
 }
 
-// moments accumulates a sum and a sum of squares, in seconds.
-type moments struct{ sum, squares float64 }
+// moments accumulates the exact sum of durations and the squares of their
+// deviations from the first, which keeps them small.
+type moments struct {
+	sum     area
+	first   time.Duration
+	shifted float64 // sum of x-first, seconds
+	squares float64 // sum of (x-first)^2
+}
 
 func (m *moments) add(d time.Duration) {
-	x := float64(d) * 1e-9
-	m.sum += x
+	if m.sum == (area{}) {
+		m.first = d
+	}
+	m.sum.left(d)
+	x := float64(d-m.first) * 1e-9
+	m.shifted += x
 	m.squares += float64(x * x)
+}
+
+// mean and deviation are of n durations, in seconds.
+func (m *moments) mean(n float64) float64 { return ratio(m.sum.until(0, 0)/n, 1e9) }
+
+func (m *moments) deviation(n float64) float64 {
+	shift := m.shifted / n
+	return math.Sqrt(math.Max(0, m.squares/n-shift*shift))
 }
 
 func newSubject(name string) subject { return subject{name: name, batches: newSeries()} }
@@ -197,16 +215,16 @@ func (s *subject) batchInterval() (half float64, n int) {
 
 func (s *subject) duration(v *values, name string, m *moments, h *des.Histogram) {
 	n := float64(h.Count())
-	mean := ratio(m.sum, n)
-	v.add(name, s.name, "mean", "s", mean)
 	if n == 0 {
+		v.add(name, s.name, "mean", "s", math.NaN())
 		for _, q := range quantiles {
 			v.add(name, s.name, q.stat, "s", math.NaN())
 		}
 		v.add(name, s.name, "max", "s", math.NaN())
 		return
 	}
-	v.add(name, s.name, "stddev", "s", math.Sqrt(math.Max(0, m.squares/n-mean*mean)))
+	v.add(name, s.name, "mean", "s", m.mean(n))
+	v.add(name, s.name, "stddev", "s", m.deviation(n))
 	for _, q := range quantiles {
 		v.add(name, s.name, q.stat, "s", h.Quantile(q.q).Seconds())
 	}
