@@ -131,3 +131,29 @@ func (p *Pipeline) VisitRatios() ([]float64, error) {
 	}
 	return v, nil
 }
+
+// MeanWork is the mean of operator j's work over requests, in seconds: of its
+// distribution, times the mean of the trace column that scales it.
+func (p *Pipeline) MeanWork(j int) float64 {
+	return p.Operators[j].Work.Mean * p.Arrivals.meanFactor(p.Operators[j].WorkFactor)
+}
+
+// MeanOutput is the mean of operator j's output over requests, in bytes.
+func (p *Pipeline) MeanOutput(j int) float64 {
+	return p.Operators[j].Output.Mean * p.Arrivals.meanFactor(p.Operators[j].OutputFactor)
+}
+
+// meanFactor is the mean of a column, 1 without one.
+func (a *Arrivals) meanFactor(column string) float64 {
+	for i, name := range a.FactorNames {
+		if name != column || len(a.Factors[i]) == 0 {
+			continue
+		}
+		sum := 0.0
+		for _, x := range a.Factors[i] {
+			sum += x
+		}
+		return sum / float64(len(a.Factors[i]))
+	}
+	return 1
+}

@@ -171,6 +171,8 @@ type search struct {
 	ctx     context.Context
 	p       *solver.Problem
 	w       *workloads.Pipeline
+	work    []float64           // mean, by operator
+	output  []float64           // mean, by operator
 	allowed [][]topology.NodeID // candidates by operator, ascending
 	why     string              // an operator without candidates
 	counted bool                // operators of the pipeline slow each other (k matters)
@@ -190,6 +192,8 @@ func newSearch(ctx context.Context, p *solver.Problem, w *workloads.Pipeline, l 
 		return s
 	}
 	for j := range w.Operators {
+		s.work = append(s.work, w.MeanWork(j))
+		s.output = append(s.output, w.MeanOutput(j))
 		list := s.candidates(j, pins[j], l)
 		if len(list) == 0 && s.why == "" {
 			s.why = s.lack(j, pins[j], l)
@@ -289,7 +293,7 @@ func (s *search) compute(j int, n topology.NodeID, k int) time.Duration {
 	if s.p.Model.Discipline(node) != topology.PerOperator {
 		k = 1
 	}
-	return placement.ServiceTime(s.w.Operators[j].Work.Mean, k, node.Speed)
+	return placement.ServiceTime(s.work[j], k, node.Speed)
 }
 
 // step is the time to send the output of operator j from node a to node b.
@@ -300,7 +304,7 @@ func (s *search) step(j int, a, b topology.NodeID) time.Duration {
 		}
 		return 0
 	}
-	d, ok := placement.TransferTime(s.p.Topology, s.p.Model, s.w.Operators[j].Output.Mean, a, b)
+	d, ok := placement.TransferTime(s.p.Topology, s.p.Model, s.output[j], a, b)
 	if !ok {
 		return forever
 	}

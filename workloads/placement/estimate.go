@@ -23,7 +23,7 @@ func ComputeTime(t *topology.Topology, m Model, p *workloads.Pipeline, op int, n
 			}
 		}
 	}
-	return ServiceTime(p.Operators[op].Work.Mean, k, n.Speed)
+	return ServiceTime(p.MeanWork(op), k, n.Speed)
 }
 
 // ServiceTime is work seconds, slowed k-fold, on a machine of the given speed.
@@ -126,7 +126,7 @@ func Estimate(t *topology.Topology, m Model, p *workloads.Pipeline, nodes []topo
 }
 
 func transfer(t *topology.Topology, m Model, p *workloads.Pipeline, from, to int, nodes []topology.NodeID) (time.Duration, error) {
-	d, ok := TransferTime(t, m, p.Operators[from].Output.Mean, nodes[from], nodes[to])
+	d, ok := TransferTime(t, m, p.MeanOutput(from), nodes[from], nodes[to])
 	if !ok {
 		all := t.Nodes()
 		return 0, fmt.Errorf("pipeline %q: no %s route from %q on %q to %q on %q", p.Name, m.RoutingOrDefault(),
