@@ -25,6 +25,8 @@ type builder struct {
 	// blind is set when the nodes are not fully known, because a file could
 	// not be read; names that refer to nothing are then not reported.
 	blind    bool
+	seed     uint64
+	media    int // the highest number of a shared medium
 	topology *topology.Topology
 }
 

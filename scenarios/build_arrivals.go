@@ -11,8 +11,7 @@ import (
 
 // arrivals makes the arrivals of a pipeline; absent ones are a single request
 // at the start, which shows the latency of an idle system.
-func (b *builder) arrivals(p *Pipeline) workloads.Arrivals {
-	a := p.Arrivals
+func (b *builder) arrivals(a *Arrivals) workloads.Arrivals {
 	if a == nil {
 		return workloads.Arrivals{Kind: workloads.Trace, Times: []time.Duration{0}, Think: workloads.Const(0)}
 	}
@@ -124,6 +123,9 @@ func (b *builder) trace(t *Trace, out *workloads.Arrivals) {
 
 // factors checks that the columns which operators name exist.
 func (b *builder) factors(p *Pipeline, a *workloads.Arrivals) {
+	if a.Kind == workloads.Trace && len(a.Times) == 0 {
+		return // the trace could not be read, which is reported
+	}
 	for i := range p.Operators {
 		o := &p.Operators[i]
 		for _, f := range []struct{ key, name string }{{"work_factor", o.WorkFactor}, {"output_factor", o.OutputFactor}} {

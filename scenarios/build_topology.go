@@ -251,7 +251,8 @@ func (b *builder) join(l *Link) {
 func (b *builder) pair(l *Link, name string, x, y topology.NodeID, both bool) {
 	medium := 0
 	if l.Duplex == "half" && both {
-		medium = len(b.links) + 1 // any number that no other pair uses
+		b.media++
+		medium = b.media
 	}
 	link := topology.Link{
 		Name: name, From: x, To: y,
@@ -262,6 +263,9 @@ func (b *builder) pair(l *Link, name string, x, y topology.NodeID, both bool) {
 		Medium:       medium,
 		PricePerByte: l.Price / 1e9,
 		DistanceKm:   l.Distance,
+	}
+	if a, c := b.nodes[x].Location, b.nodes[y].Location; link.DistanceKm == 0 && a != nil && c != nil {
+		link.DistanceKm = topology.Kilometres(*a, *c)
 	}
 	if link.Loss >= 1 {
 		b.fault(l.place.key("loss"), "a link that loses everything carries nothing (allowed: below 100%%)")

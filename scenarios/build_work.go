@@ -29,7 +29,7 @@ func (b *builder) buildWorkload(w *Workload) *workloads.Workload {
 		}
 	}
 	for i := range w.Import {
-		b.importWorkload(&w.Import[i], out)
+		b.importWorkload(&w.Import[i], out, taken)
 	}
 	if written := len(w.Pipelines) + len(w.Jobs) + len(w.Import); written == 0 && !w.place.has("pipelines") && !w.place.has("jobs") && !w.place.has("import") {
 		b.fault(w.place, "there is no work (allowed: pipelines, jobs or import)")
@@ -114,7 +114,7 @@ func (b *builder) pipeline(p *Pipeline) workloads.Pipeline {
 	out := workloads.Pipeline{
 		Name: p.Name, Priority: p.Priority, Source: topology.None, Sink: topology.None,
 		Deadline: time.Duration(p.Deadline), DropLate: p.DropLate,
-		Classes: b.classes(p), Arrivals: b.arrivals(p),
+		Classes: b.classes(p), Arrivals: b.arrivals(p.Arrivals),
 	}
 	if p.Sink != "" && p.Sink != "@source" {
 		out.Sink, _ = b.node(p.place.key("sink"), p.Sink)

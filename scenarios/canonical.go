@@ -11,12 +11,14 @@ import (
 // one spelling: comments, quotes, layout and aliases leave no trace.
 func canonical(v *value) []byte {
 	var b bytes.Buffer
-	write(&b, v)
+	write(&b, v, "")
 	b.WriteByte('\n')
 	return b.Bytes()
 }
 
-func write(b *bytes.Buffer, v *value) {
+// write writes v, the value of key. The maps of nodes and of next keep their
+// order, which is data: it numbers the nodes and the branches.
+func write(b *bytes.Buffer, v *value, key string) {
 	switch v.kind {
 	case null:
 		b.WriteString("null")
@@ -28,12 +30,14 @@ func write(b *bytes.Buffer, v *value) {
 			if i > 0 {
 				b.WriteByte(',')
 			}
-			write(b, item)
+			write(b, item, "")
 		}
 		b.WriteByte(']')
 	case mapping:
 		sorted := append([]entry{}, v.entries...)
-		sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].key < sorted[j].key })
+		if key != "nodes" && key != "next" {
+			sort.SliceStable(sorted, func(i, j int) bool { return sorted[i].key < sorted[j].key })
+		}
 		b.WriteByte('{')
 		for i, e := range sorted {
 			if i > 0 {
@@ -41,7 +45,7 @@ func write(b *bytes.Buffer, v *value) {
 			}
 			b.WriteString(quote(e.key))
 			b.WriteByte(':')
-			write(b, e.value)
+			write(b, e.value, e.key)
 		}
 		b.WriteByte('}')
 	}

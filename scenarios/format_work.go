@@ -219,6 +219,12 @@ type Import struct {
 	File string `json:"file"`
 	// Format of the file; the default follows from its name and content.
 	Format string `json:"format,omitempty"`
+	// Source of the pipelines of the file, instead of its own.
+	Source string `json:"source,omitempty"`
+	// Sink of the pipelines of the file, instead of its own.
+	Sink string `json:"sink,omitempty"`
+	// Arrivals of the pipelines of the file, instead of its own.
+	Arrivals *Arrivals `json:"arrivals,omitempty"`
 }
 
 // Outage takes nodes or links out of service: at a set instant with at, or

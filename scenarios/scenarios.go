@@ -39,8 +39,9 @@ type Scenario struct {
 	// Warnings are doubts that do not keep the scenario from running.
 	Warnings []string
 	// Text is the document after overrides in a canonical form: JSON with
-	// sorted keys, without comments, aliases expanded. It is itself a scenario
-	// file, and reading it gives the same scenario.
+	// sorted keys, without comments, aliases expanded. Nodes keep the order of
+	// the file, which breaks ties between them. It is itself a scenario file,
+	// and reading it gives the same scenario.
 	Text []byte
 	// SHA256 is the hash of Text and of the data files that it names, in
 	// hexadecimal. Comments and layout of the file do not change it.
@@ -97,11 +98,11 @@ func Load(name string, data []byte, o Options) (*Scenario, error) {
 	if o.Seed != nil {
 		set = append(append([]string{}, o.Set...), "seed="+strconv.FormatUint(*o.Seed, 10))
 	}
-	if root.kind == mapping {
-		root.entries = dropExtensions(root.entries)
-	}
 	for i, argument := range set {
 		override(root, argument, i+1, f)
+	}
+	if root.kind == mapping {
+		root.entries, root.index = dropExtensions(root.entries), nil
 	}
 	s := build(name, root, o, f)
 	if err := f.errors(name, data, set); err != nil {
@@ -119,7 +120,7 @@ func build(name string, root *value, o Options, f *faults) *Scenario {
 	if root.kind != mapping {
 		return nil
 	}
-	b := &builder{decoder: d, files: files{dir: o.Dir}}
+	b := &builder{decoder: d, files: files{dir: o.Dir}, seed: file.Seed}
 	if root.get("topology") == nil || root.get("topology").kind != mapping {
 		b.blind, b.byName = true, map[string]topology.NodeID{}
 	} else {
