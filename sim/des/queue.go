@@ -15,6 +15,8 @@ const (
 
 	scatterLen = 3              // chunks of a bucket that is sorted, not filed again
 	batch      = 8              // notices after which a refill takes no further bucket
+	shortLeast = 16             // a queue that shrinks to this is kept in bottom alone
+	shortMost  = 32             // until it grows beyond this
 	spillLimit = 8 * chunkLen   // live notices that bottom may grow to
 	bottomCap  = 2 * spillLimit // first capacity of bottom
 )
@@ -43,20 +45,21 @@ type bucket struct{ head, tail int32 }
 // Tarjan 1990) with the ladder queue (Tang, Goh, Thng 2005). Keys are filed
 // by their highest six-bit digit that differs from base, in FIFO buckets. When
 // bottom runs dry, the first bucket is taken apart: a short one is sorted into
-// bottom, a long one is filed again at finer levels. Keys that fall before
-// bottomEnd are inserted into bottom directly. A key moves down at most eleven
-// times, whatever the distribution of the keys, and nothing needs tuning.
+// bottom, a long one is filed again at finer levels. Keys up to bottomLast are
+// inserted into bottom directly, which is all of them while the queue is
+// short. A key moves down at most eleven times, whatever the distribution of
+// the keys, and nothing needs tuning.
 type Queue struct {
-	base      uint64 // all keys in buckets are at least base
-	floor     uint64 // start of the buckets that bottom was filled from
-	bottomEnd uint64 // keys below belong into bottom
-	occupied  uint32 // levels with a non-empty bucket
-	head      int    // bottom[head:] is alive
-	bottom    []notice
-	digits    [levels]uint64
-	buckets   [levels * fanOut]bucket
-	chunks    []chunk
-	free      int32
+	base       uint64 // all keys in buckets are at least base
+	floor      uint64 // start of the buckets that bottom was filled from
+	bottomLast uint64 // keys up to this belong into bottom
+	occupied   uint32 // levels with a non-empty bucket
+	head       int    // bottom[head:] is alive
+	bottom     []notice
+	digits     [levels]uint64
+	buckets    [levels * fanOut]bucket
+	chunks     []chunk
+	free       int32
 }
 
 // Len is the number of keys in the queue. It visits every chunk, so that
@@ -76,7 +79,7 @@ func (q *Queue) Len() int {
 
 // Push adds a key with its payload.
 func (q *Queue) Push(key, payload uint64) {
-	if key < q.bottomEnd {
+	if key <= q.bottomLast {
 		q.insert(notice{key, payload})
 		return
 	}
@@ -136,7 +139,7 @@ func (q *Queue) insert(x notice) {
 	}
 	b[i] = x
 	q.bottom = b
-	if len(b)-h > spillLimit {
+	if n := len(b) - h; n > shortMost && (n > spillLimit || q.bottomLast == math.MaxUint64) {
 		q.spill()
 	}
 }
@@ -160,11 +163,11 @@ func (q *Queue) spill() {
 	if first == s[len(s)-1].key || first < q.floor {
 		return // equal keys cannot be told apart by any level
 	}
-	q.base, q.floor, q.bottomEnd = first, first, first
-	q.bottom, q.head = q.bottom[:0], 0
-	for _, x := range s { // file does not touch bottom, which s aliases
+	q.base = first
+	for _, x := range s {
 		q.file(x)
 	}
+	q.refill()
 }
 
 // levelOf is the position of the highest digit set in x, 0 if none is.
@@ -226,21 +229,22 @@ func (q *Queue) refill() bool {
 		case q.short(b):
 			q.scatter(b.head, (level-1)*digitBits)
 		default:
-			q.bottomEnd = q.base
 			q.refile(b.head)
 			continue
 		}
 		q.floor = q.base
-		for q.digits[level] != 0 && len(q.bottom) < batch {
-			next := &q.buckets[level*fanOut+uint(bits.TrailingZeros64(q.digits[level]))%fanOut]
+		for q.occupied != 0 && len(q.bottom) < batch {
+			l := uint(bits.TrailingZeros32(q.occupied)) % levels
+			next := &q.buckets[l*fanOut+uint(bits.TrailingZeros64(q.digits[l]))%fanOut]
 			if next.head != next.tail {
 				break
 			}
+			level = l
 			q.sortIn(q.take(level).head)
 		}
-		q.bottomEnd = q.base + 1<<(level*digitBits%64)
-		if q.bottomEnd == 0 { // the last bucket of all
-			q.bottomEnd = math.MaxUint64
+		q.bottomLast = q.base | (1<<(level*digitBits%64) - 1)
+		if q.occupied == 0 && len(q.bottom) <= shortLeast {
+			q.bottomLast = math.MaxUint64
 		}
 		return true
 	}
