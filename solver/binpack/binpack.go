@@ -77,16 +77,20 @@ func (s Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, 
 	failed := map[int]string{} // pipelines that cannot be placed whole
 	var taken []placedItem
 	for _, it := range items {
-		if ctx.Err() != nil {
-			failed[it.pipeline] = "the search was stopped"
-		}
 		if _, bad := failed[it.pipeline]; bad {
 			continue
 		}
 		sol.Steps++
-		n, grant, ok := online.place(it.demand, it.constraints, it.pin)
+		reason := "the search was stopped"
+		var n topology.NodeID
+		var grant placement.Grant
+		ok := ctx.Err() == nil
+		if ok {
+			if n, grant, ok = online.place(it.demand, it.constraints, it.pin); !ok {
+				reason = online.explain(it)
+			}
+		}
 		if !ok {
-			reason := online.explain(it)
 			if it.pipeline < 0 {
 				sol.Unplaced = append(sol.Unplaced, solver.Unplaced{Workload: it.workload, Item: it.name, Instance: it.instance, Reason: reason})
 				continue
