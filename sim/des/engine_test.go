@@ -183,11 +183,13 @@ func timers(t *testing.T, n int, k uint64) uint64 {
 
 // The hashes were computed by ns-3.
 func TestTimersMeetTheHashesOfOtherSimulators(t *testing.T) {
+	t.Parallel()
 	assert.Equal(t, uint64(0x225701087cf13002), timers(t, 1000, 5e5))
 	assert.Equal(t, uint64(0xf6008e87510bb9a0), timers(t, 1000, 1e6))
 }
 
 func TestProcessesMeetTheHashesOfOtherSimulators(t *testing.T) {
+	t.Parallel()
 	e := New()
 	p := Processes{Kind: 9}
 	counts := make([]uint64, 1000)

@@ -32,6 +32,7 @@ func exactLn(x float64) *big.Float {
 }
 
 func TestLogarithmIsWithinOneUnitInTheLastPlace(t *testing.T) {
+	t.Parallel()
 	s := FromSeed(4)
 	check := func(x float64) {
 		want := exactLn(x)

@@ -108,6 +108,7 @@ func kolmogorov(draws []float64, cdf func(float64) float64) float64 {
 }
 
 func TestDrawsFollowTheirExactLaws(t *testing.T) {
+	t.Parallel()
 	norm := distuv.Normal{Sigma: 1}
 	expCDF := func(x float64) float64 { return -math.Expm1(-x) }
 	for _, c := range []struct {
@@ -146,6 +147,7 @@ func TestDrawsFollowTheirExactLaws(t *testing.T) {
 }
 
 func TestZigguratTailsFollowTheirExactLaws(t *testing.T) {
+	t.Parallel()
 	s := FromSeed(21)
 	var exp, norm []float64
 	for range 5_000_000 {
