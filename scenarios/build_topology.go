@@ -9,9 +9,12 @@ import (
 	"caravan/topology"
 )
 
-// maxBuilt bounds the nodes, the links and the pipelines that counts and
-// selections multiply into.
-const maxBuilt = 1_000_000
+// The most nodes, pipelines and links that counts and selections may multiply
+// into: far more than a simulation bears, and built in about a second.
+const (
+	maxBuilt = 200_000
+	maxLinks = 1_000_000
+)
 
 // buildTopology makes the nodes and links: read, generated, written, attached
 // and joined, in this order.
@@ -221,8 +224,8 @@ func (b *builder) join(l *Link) {
 		from, to = b.chosen(&l.From), b.chosen(&l.To)
 	}
 	pairs := len(from) * len(to)
-	if pairs > maxBuilt || len(b.links)+2*pairs > maxBuilt {
-		b.fault(l.place, "more than %d links", maxBuilt)
+	if pairs > maxLinks || len(b.links)+2*pairs > maxLinks {
+		b.fault(l.place, "more than %d links", maxLinks)
 		return
 	}
 	number := 0

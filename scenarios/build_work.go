@@ -153,11 +153,22 @@ func overflow(total float64) string {
 	return ""
 }
 
+// The most operators of one written pipeline. Checking a graph takes time
+// with the square of its operators, solving the visits of a walk with the cube.
+const (
+	maxOperators = 5000
+	maxWalk      = 500
+)
+
 // operators makes the operators and their order.
 func (b *builder) operators(p *Pipeline) []workloads.Operator {
 	at := p.place.key("operators")
 	if len(p.Operators) == 0 && p.place.has("operators") && at.v.kind == sequence {
 		b.fault(at, "there are no operators (allowed: at least 1)")
+	}
+	if len(p.Operators) > maxOperators {
+		b.fault(at, "%d operators (allowed: at most %d)", len(p.Operators), maxOperators)
+		return nil
 	}
 	out := make([]workloads.Operator, len(p.Operators))
 	index := map[string]int{}
@@ -175,6 +186,10 @@ func (b *builder) operators(p *Pipeline) []workloads.Operator {
 	branches := false
 	for i := range p.Operators {
 		branches = branches || len(p.Operators[i].Next.Branches) > 0
+	}
+	if branches && len(p.Operators) > maxWalk {
+		b.fault(at, "%d operators (allowed: at most %d with next)", len(p.Operators), maxWalk)
+		return nil
 	}
 	find := func(at place, name string) (int, bool) {
 		i, ok := index[name]
@@ -287,7 +302,7 @@ func allPlaced(after []int, position []int) bool {
 // they ask, that requests leave, and that their ends can reach each other.
 // One fault of each kind stands for all copies.
 func (b *builder) routes(p *Pipeline, copies []workloads.Pipeline) {
-	if b.topology == nil || len(p.Operators) == 0 {
+	if b.topology == nil || len(copies) == 0 || len(copies[0].Operators) == 0 {
 		return
 	}
 	at := p.place.key("operators")

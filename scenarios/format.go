@@ -69,7 +69,7 @@ type Node struct {
 	Name string `json:"name,omitempty"`
 	// Count replicates the node: name-1 to name-COUNT. Absent is one node
 	// without a suffix.
-	Count int `json:"count,omitempty" min:"1" max:"1000000"`
+	Count int `json:"count,omitempty" min:"1" max:"200000"`
 	// Speed relative to the reference machine: work of 1 s takes 1/speed
 	// seconds here.
 	Speed float64 `json:"speed,omitempty" default:"1" above:"0"`
@@ -157,7 +157,7 @@ type Attach struct {
 	// such as `class == fog`.
 	To Names `json:"to"`
 	// Count of new nodes for each of these.
-	Count int `json:"count,omitempty" default:"1" min:"1" max:"1000000"`
+	Count int `json:"count,omitempty" default:"1" min:"1" max:"200000"`
 	// Node holds the fields of the new nodes. Their region and datacenter,
 	// unless given, are those of the node that they are attached to.
 	Node *Node `json:"node,omitempty"`

@@ -17,7 +17,7 @@ type Pipeline struct {
 	// Name of the pipeline.
 	Name string `json:"name"`
 	// Count replicates the pipeline: name-1 to name-COUNT.
-	Count int `json:"count,omitempty" min:"1" max:"1000000"`
+	Count int `json:"count,omitempty" min:"1" max:"200000"`
 	// Source is the node where requests appear; it pins the operators without
 	// predecessors. Absent leaves them free.
 	Source string `json:"source,omitempty"`
@@ -203,7 +203,7 @@ type Group struct {
 type GroupFields struct {
 	here
 	// Count of instances.
-	Count int `json:"count,omitempty" default:"1" min:"1" max:"1000000"`
+	Count int `json:"count,omitempty" default:"1" min:"1" max:"200000"`
 	Demand
 	// Duration that an instance runs; absent is until the end.
 	Duration Duration `json:"duration,omitempty" default:"0s"`

@@ -17,9 +17,9 @@ type Generate struct {
 	// Kind is star, tree, three-tier, grid, waxman, barabasi-albert or
 	// fat-tree.
 	Kind string `json:"kind" enum:"star,tree,three-tier,grid,waxman,barabasi-albert,fat-tree"`
-	// Count of the leaves of a star (8), or of the nodes of a waxman or
-	// barabasi-albert graph (20).
-	Count int `json:"count,omitempty" min:"0"`
+	// Count of the leaves of a star (8), or of the nodes of a waxman (20, at
+	// most 2000) or barabasi-albert graph (20).
+	Count int `json:"count,omitempty" min:"0" max:"100000"`
 	// Width of a grid (4).
 	Width int `json:"width,omitempty" min:"0"`
 	// Height of a grid (4).
@@ -118,6 +118,12 @@ func (b *builder) generate(t *Topology) {
 	}
 	if n := t.Defaults.Node; n != nil {
 		apply(&spec.Node, n, n.place.has)
+	}
+	const most = 2000 // the generator's time grows with the cube
+	if g.Kind == "waxman" && g.Count > most {
+		b.blind = true
+		b.fault(t.place.key("generate").key("count"), "%d nodes (allowed: at most %d for a waxman graph)", g.Count, most)
+		return
 	}
 	stream := des.NewStream(b.seed, "topology")
 	nodes, links, err := topology.Generate(spec, rand.New(&stream))

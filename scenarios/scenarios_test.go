@@ -3,6 +3,7 @@ package scenarios
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -336,10 +337,32 @@ func TestAllFaultsOfAFileComeTogether(t *testing.T) {
 	assert.Len(t, all.List, 10)
 }
 
-func TestALargerFileIsRefusedUnread(t *testing.T) {
-	data := bytes.Repeat([]byte("["), MaxSize+1)
-	_, err := Load("big.yaml", data, Options{})
-	assert.ErrorContains(t, err, "more than the 8388608 allowed")
+// nested is a gigabyte of lists in lists that is made while it is read.
+type nested struct{ given int }
+
+func (n *nested) Read(p []byte) (int, error) {
+	if n.given >= 1<<30 {
+		return 0, io.EOF
+	}
+	for i := range p {
+		p[i] = '['
+	}
+	n.given += len(p)
+	return len(p), nil
+}
+
+func TestAGigabyteOfNestedListsIsRefusedUnread(t *testing.T) {
+	source := &nested{}
+	_, err := Read("big.yaml", source)
+	var all *Errors
+	require.ErrorAs(t, err, &all)
+	assert.ErrorContains(t, err, "big.yaml:1:1: the file has more than the 8388608 bytes allowed")
+	assert.Less(t, source.given, 4*MaxSize, "the rest is never asked for")
+	_, err = Load("big.yaml", bytes.Repeat([]byte("["), MaxSize+1), Options{})
+	assert.ErrorContains(t, err, "bytes allowed")
+	data, err := Read("small.yaml", strings.NewReader(small))
+	require.NoError(t, err)
+	assert.Equal(t, small, string(data))
 }
 
 func TestHostileFilesAreRefusedWithinBounds(t *testing.T) {
@@ -362,7 +385,9 @@ func TestHostileFilesAreRefusedWithinBounds(t *testing.T) {
 		"many aliases":       "a: &a [1]\nb: [" + strings.Repeat("*a,", size/12) + "]",
 		"many keys":          keys(),
 		"many dangling ends": "topology:\n  nodes: {a: {}}\n  links:\n" + strings.Repeat("  - {from: q, to: z}\n", size/84),
-		"replicas":           "topology: {nodes: {a: {count: 1000000}, b: {count: 1000000}}}\nworkload: {jobs: [{name: x}]}",
+		"replicas":           "topology: {nodes: {a: {count: 200000}, b: {count: 200000}}}\nworkload: {jobs: [{name: x}]}",
+		"operators":          "topology: {nodes: {a: {}}}\nworkload: {pipelines: [{name: p, operators: [" + strings.Repeat("{name: a, work: 1s},", 6000) + "]}]}",
+		"a large graph":      "topology: {generate: {kind: waxman, count: 100000}}\nworkload: {jobs: [{name: x}]}",
 		"pairs":              "topology: {nodes: {a: {count: 2000}}, links: [{between: [\"*\", \"*\"]}]}\nworkload: {jobs: [{name: x}]}",
 	} {
 		_, err := Load("big.yaml", []byte(text), Options{})

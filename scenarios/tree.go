@@ -116,8 +116,7 @@ func clip(s string) string {
 // way. It returns nil for an empty document, and faults in f.
 func parse(data []byte, set int, f *faults) *value {
 	if len(data) > MaxSize {
-		f.stop(position{line: 1, column: 1, set: set}, "", fmt.Sprintf(
-			"the file has %d bytes, more than the %d allowed (put bulk data into a data file)", len(data), MaxSize))
+		f.tooLarge(set)
 		return nil
 	}
 	var doc yaml.Node
