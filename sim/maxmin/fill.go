@@ -19,7 +19,7 @@ type scratch struct {
 // fill solves the network from nothing: all flows rise together until a
 // medium is full, its flows stop, the others rise on (water filling).
 func (n *Network) fill() {
-	n.refil = false
+	n.refill = false
 	n.pour()
 	for m := range n.media {
 		n.settle(int32(m))
@@ -45,7 +45,7 @@ func (n *Network) fill() {
 	n.queue = n.queue[:0]
 	for m := range n.media {
 		x := &n.media[m]
-		x.level, x.used, x.top = s.levels[m], 0, 0
+		x.level, x.used, x.top, x.coarse = s.levels[m], 0, 0, x.capacity
 		if x.weight > 0 {
 			n.retime(int32(m))
 		}

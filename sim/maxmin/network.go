@@ -39,9 +39,9 @@ type flow struct {
 // for concurrent use. Instants must not decrease from call to call; an
 // earlier one counts as the latest that was given.
 type Network struct {
-	now   time.Duration
-	stale bool // something changed since the last solution
-	refil bool // the change is too large to repair
+	now    time.Duration
+	stale  bool // something changed since the last solution
+	refill bool // the change is too large to repair
 
 	media   []medium
 	clocks  []clock // of the media
@@ -96,6 +96,12 @@ func mustCapacity(medium int32, c float64) {
 	}
 }
 
+func (n *Network) mustExist(medium int32) {
+	if medium < 0 || int(medium) >= len(n.media) {
+		panic(fmt.Sprintf("maxmin: no medium %d among %d", medium, len(n.media)))
+	}
+}
+
 // Add starts a flow of bytes at now across the media of route, which is
 // copied. A medium that the route names twice carries the flow twice. The
 // flow gets weight times the rate that a flow of weight 1 gets at the same
@@ -108,6 +114,9 @@ func mustCapacity(medium int32, c float64) {
 func (n *Network) Add(now time.Duration, route []int32, bytes, weight float64, tag uint32) Flow {
 	if !(bytes >= 0) || !(weight > 0) || weight > maxWeight {
 		panic(fmt.Sprintf("maxmin: flow of %v bytes with weight %v, want 0 bytes or more and a weight in (0, 2^20]", bytes, weight))
+	}
+	for _, m := range route {
+		n.mustExist(m)
 	}
 	n.advance(now)
 	i := n.newFlow(tag)
@@ -198,6 +207,7 @@ func (n *Network) finish(i int32) {
 // SetCapacity changes what a medium carries from now on, in bytes per
 // second: 0 stalls it, math.Inf(1) lifts the limit.
 func (n *Network) SetCapacity(now time.Duration, medium int32, bytesPerSecond float64) {
+	n.mustExist(medium)
 	mustCapacity(medium, bytesPerSecond)
 	n.advance(now)
 	m := &n.media[medium]
@@ -206,9 +216,12 @@ func (n *Network) SetCapacity(now time.Duration, medium int32, bytesPerSecond fl
 	}
 	m.setCapacity(bytesPerSecond)
 	n.stale = true
-	if m.weight > 0 && math.IsInf(bytesPerSecond, 1) {
-		n.refil = true // its flows need other bottlenecks
+	switch {
+	case m.weight > 0 && math.IsInf(bytesPerSecond, 1):
+		n.refill = true // its flows need other bottlenecks
 		return
+	case bytesPerSecond*coarseness < m.coarse:
+		n.refill = true // sums must be made anew
 	}
 	n.touch(medium)
 }

@@ -58,9 +58,9 @@ func TestEqualFlowsEndTogetherInOrderOfAdmission(t *testing.T) {
 func TestEndsAreRoundedUpToTheNanosecond(t *testing.T) {
 	n := maxmin.New([]float64{3e9})
 	n.Add(0, []int32{0}, 1, 1, 0) // a third of a nanosecond
-	n.Add(0, []int32{0}, 5, 1, 1)
+	n.Add(0, []int32{0}, 4, 1, 1)
 	_, ends := drain(t, n)
-	assert.Equal(t, []time.Duration{1, 2}, ends) // 2/3 ns alike, then 4 bytes less what the first nanosecond carried
+	assert.Equal(t, []time.Duration{1, 2}, ends) // after 2/3 ns, and after the 5/6 ns that the other needs alone
 }
 
 func TestWeightsShareInProportion(t *testing.T) {

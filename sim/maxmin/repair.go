@@ -14,6 +14,7 @@ type medium struct {
 	level    float64 // bytes/s of a flow of weight 1 whose bottleneck is here
 	top      float64 // no flow in used has a higher level; kept for bottlenecks
 	capacity float64
+	coarse   float64 // largest capacity since used was summed anew
 	queued   bool
 }
 
@@ -27,7 +28,12 @@ const negligible = 1e-14
 func (m *medium) setCapacity(c float64) {
 	m.capacity = c
 	m.limit = c * (1 + tolerance)
+	m.coarse = max(m.coarse, c)
 }
+
+// coarseness is how far a capacity may fall before the rounding errors that
+// its sums were allowed would show: 1e-16 times it stays well below 1e-9.
+const coarseness = 1000
 
 // share is the level at which the medium is full.
 func (m *medium) share() float64 {
@@ -103,7 +109,7 @@ func (n *Network) solve() {
 		return
 	}
 	n.stale = false
-	if n.refil || 8*len(n.pending) > len(n.bundles)-len(n.freeBundles) {
+	if n.refill || 8*len(n.pending) > len(n.bundles)-len(n.freeBundles) {
 		n.fill()
 	} else {
 		for _, b := range n.pending {
@@ -266,7 +272,7 @@ func (n *Network) resum(m int32) {
 		top = max(top, l)
 	}
 	x := &n.media[m]
-	x.used, x.top = used, top
+	x.used, x.top, x.coarse = used, top, x.capacity
 }
 
 // refresh recomputes the sums of a few media, in turn, so that the rounding
