@@ -1,0 +1,69 @@
+package main
+
+import (
+	"caravan/results"
+	"caravan/topology"
+)
+
+// answer is the plan as the command prints it.
+func (p *plan) answer() solveAnswer {
+	s, sol := p.scenario, p.solution
+	objective := objectiveAnswer{Name: s.Solve.Objective, Unit: sol.Unit}
+	var bound, gap *float64
+	if p.placed() {
+		objective.Value = finite(sol.Cost)
+		bound = finite(sol.Bound)
+	}
+	if bound != nil && sol.Cost > 0 {
+		gap = finite((sol.Cost - sol.Bound) / sol.Cost)
+	}
+	return solveAnswer{
+		Version: shapeVersion, Scenario: s.Name, Solver: p.solver, Status: string(sol.Status),
+		Objective: objective, Bound: bound, Gap: gap,
+		Placement: orEmpty(p.placements()), Preempted: []results.Placed{}, Unplaced: orEmpty(p.unplaced()),
+		Reason: sol.Reason, Predicted: orEmpty(p.predictions()), Warnings: orEmpty(s.Warnings),
+		Steps: sol.Steps, Seconds: p.seconds,
+	}
+}
+
+// placements lists what has a node: pipelines first, then jobs, each in the
+// order of the scenario.
+func (p *plan) placements() []results.Placed {
+	var out []results.Placed
+	s, place := p.scenario, p.solution.Placement
+	add := func(workload, item string, instance int, node topology.NodeID) {
+		if node != topology.None {
+			out = append(out, results.Placed{Workload: workload, Item: item, Instance: instance, Node: s.Topology.Nodes()[node].Name})
+		}
+	}
+	for i, nodes := range place.Pipelines {
+		for op, node := range nodes {
+			add(s.Workload.Pipelines[i].Name, s.Workload.Pipelines[i].Operators[op].Name, 0, node)
+		}
+	}
+	for j, groups := range place.Jobs {
+		for g, instances := range groups {
+			for k, node := range instances {
+				add(s.Workload.Jobs[j].Name, s.Workload.Jobs[j].Groups[g].Name, k, node)
+			}
+		}
+	}
+	return out
+}
+
+func (p *plan) unplaced() []results.Unplaced {
+	var out []results.Unplaced
+	for _, u := range p.solution.Unplaced {
+		out = append(out, results.Unplaced{Workload: u.Workload, Item: u.Item, Instance: u.Instance, Reason: u.Reason})
+	}
+	return out
+}
+
+// nodesUsed counts the nodes that carry something.
+func (p *plan) nodesUsed() int {
+	seen := map[string]bool{}
+	for _, x := range p.placements() {
+		seen[x.Node] = true
+	}
+	return len(seen)
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// invoke runs one command line in this process.
+func invoke(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = run(ctx, args, strings.NewReader(""), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestEveryBrokenFileEndsWithTwoAndSaysWhere(t *testing.T) {
+	files, err := filepath.Glob("../../scenarios/testdata/bad/*.yaml")
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(files), 30, "the broken files are gone")
+	for _, file := range files {
+		for _, command := range []string{"solve", "run"} {
+			code, stdout, stderr := invoke(t.Context(), command, file)
+			assert.Equal(t, exitBadInput, code, "%s %s: %s", command, file, stderr)
+			assert.Empty(t, stdout, file)
+			assert.Regexp(t, regexp.QuoteMeta(filepath.Base(file))+`:\d+:\d+`, stderr, "%s names no line and column", file)
+		}
+	}
+}
+
+func TestAnInterruptedRunLeavesNothingBehind(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	out := filepath.Join(t.TempDir(), "runs")
+	code, stdout, stderr := invoke(ctx, "run", "tutorial", "--out", out)
+	assert.Equal(t, exitInterrupted, code, stderr)
+	assert.Empty(t, stdout)
+	assert.NoDirExists(t, out)
+}
+
+func TestARunInterruptedInItsMidstLeavesNothingBehind(t *testing.T) {
+	// The run would take hours; whenever the end comes, the claim is the same.
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	out := filepath.Join(t.TempDir(), "runs")
+	code, stdout, stderr := invoke(ctx, "run", "tutorial", "--out", out, "--set", "simulate.duration=10000h")
+	assert.Equal(t, exitInterrupted, code, stderr)
+	assert.Empty(t, stdout)
+	assert.NoDirExists(t, out)
+}
+
+// cancelOnRead is a standard input whose reader is interrupted.
+type cancelOnRead struct{ cancel context.CancelFunc }
+
+func (c cancelOnRead) Read([]byte) (int, error) { c.cancel(); return 0, io.EOF }
+
+func TestAnInterruptionKeepsTheScenariosThatWereDone(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	out := t.TempDir()
+	var stdout, stderr bytes.Buffer
+	code := run(ctx, []string{"run", "tutorial", "-", "--out", out}, cancelOnRead{cancel}, &stdout, &stderr)
+	assert.Equal(t, exitInterrupted, code, stderr.String())
+	files, err := filepath.Glob(filepath.Join(out, "*"))
+	require.NoError(t, err)
+	assert.Len(t, files, 1)
+}
+
+func TestTheSavedRunIsTheSameForAnyNumberOfWorkers(t *testing.T) {
+	var sums []string
+	for _, workers := range []string{"1", "2", "7"} {
+		out := t.TempDir()
+		code, _, stderr := invoke(t.Context(), "run", "tutorial", "--out", out, "--workers", workers)
+		require.Equal(t, exitDone, code, stderr)
+		files, err := filepath.Glob(filepath.Join(out, "*.json"))
+		require.NoError(t, err)
+		require.Len(t, files, 1)
+		data, err := os.ReadFile(files[0])
+		require.NoError(t, err)
+		sums = append(sums, fmt.Sprintf("%s %x", filepath.Base(files[0]), sha256.Sum256(data)))
+	}
+	assert.Equal(t, slices.Repeat(sums[:1], 3), sums)
+}
+
+func TestTheSavedRunKnowsNothingOfThisMachine(t *testing.T) {
+	out := t.TempDir()
+	code, _, stderr := invoke(t.Context(), "run", "tutorial", "--out", out)
+	require.Equal(t, exitDone, code, stderr)
+	files, err := filepath.Glob(filepath.Join(out, "*"))
+	require.NoError(t, err)
+	require.Len(t, files, 1, "no temporary file is left")
+	data, err := os.ReadFile(files[0])
+	require.NoError(t, err)
+	assert.NotContains(t, string(data), out)
+	assert.NotContains(t, string(data), "seconds")
+}
+
+func TestJSONHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
+	out := t.TempDir()
+	for _, c := range []struct {
+		section  string
+		commands [][]string // together they show every field
+	}{
+		{"caravan solve", [][]string{{"solve", "tutorial"}, {"solve", "testdata/full.yaml"}}},
+		{"caravan run", [][]string{{"run", "tutorial", "--out", out}, {"run", "testdata/full.yaml", "--out", out}}},
+		{"caravan scenarios", [][]string{{"scenarios"}}},
+		{"caravan version", [][]string{{"version"}}},
+	} {
+		documented := documentedFields(t, c.section)
+		if c.section == "caravan run" {
+			for k, v := range documentedFields(t, "caravan solve") {
+				documented[k] = v
+			}
+		}
+		observed := map[string]bool{}
+		for _, args := range c.commands {
+			_, stdout, stderr := invoke(t.Context(), append(args, "--output", "json")...)
+			var v any
+			require.NoError(t, json.Unmarshal([]byte(stdout), &v), "%v: %s", args, stderr)
+			flatten("", v, func(field, kind string) {
+				observed[field] = true
+				allowed, ok := documented[field]
+				if kind == "array" && !ok { // an empty list of something documented
+					ok = hasPrefix(documented, field+"[]")
+					allowed = "array"
+				}
+				assert.True(t, ok, "docs/json.md, %s: %s is missing", c.section, field)
+				assert.Contains(t, allowed, kind, "docs/json.md, %s: type of %s", c.section, field)
+			})
+		}
+		for field := range documented {
+			assert.True(t, observed[field] || documented[field] == "array", "docs/json.md, %s: nothing prints %s", c.section, field)
+		}
+	}
+}
+
+// documentedFields reads a section's tables of docs/json.md: field to type.
+func documentedFields(t *testing.T, section string) map[string]string {
+	t.Helper()
+	data, err := os.ReadFile("../../docs/json.md")
+	require.NoError(t, err)
+	_, text, found := strings.Cut(string(data), "\n## "+section+"\n")
+	require.True(t, found, "docs/json.md has no section %q", section)
+	text, _, _ = strings.Cut(text, "\n## ")
+	text, _, _ = strings.Cut(text, "With `--compare`")
+	fields := map[string]string{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ([^|]+) \\|").FindAllStringSubmatch(text, -1) {
+		fields[m[1]] = m[2]
+	}
+	require.NotEmpty(t, fields)
+	return fields
+}
+
+// flatten visits every leaf of a JSON value with its path and type.
+func flatten(path string, v any, visit func(field, kind string)) {
+	switch x := v.(type) {
+	case map[string]any:
+		for k, y := range x {
+			flatten(strings.TrimPrefix(path+"."+k, "."), y, visit)
+		}
+	case []any:
+		if len(x) == 0 {
+			visit(path, "array")
+		}
+		for _, y := range x {
+			flatten(path+"[]", y, visit)
+		}
+	case string:
+		visit(path, "string")
+	case float64:
+		visit(path, "number")
+	case bool:
+		visit(path, "boolean")
+	case nil:
+		visit(path, "null")
+	}
+}
+
+func hasPrefix(fields map[string]string, prefix string) bool {
+	for f := range fields {
+		if strings.HasPrefix(f, prefix) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"caravan/results"
+	"caravan/runner/sweep"
+	"caravan/scenarios"
+	"caravan/sim"
+	"caravan/solver"
+	"caravan/topology"
+	"caravan/workloads"
+	"caravan/workloads/placement"
+)
+
+// The flow of data, on one page:
+//
+//	scenario -> problem -> solution -> sim config -> replications -> results.Run
+//
+// prepare makes the first three, simulate the next two, record the last.
+
+// A plan is a scenario and what a solver made of it.
+type plan struct {
+	scenario *scenarios.Scenario
+	solver   string // the row of the catalogue
+	solution solver.Solution
+	seconds  float64 // wall clock of the solver; printed, never saved
+	// arriving are the jobs that come and go during the run; the scenario and
+	// its solution do without them.
+	arriving []workloads.Job
+	warmUp   time.Duration
+	warnings []string
+}
+
+// prepare reads the scenario that arg names and solves it with the named
+// solver, or with the scenario's own when the name is empty.
+func prepare(ctx context.Context, a *app, f *scenarioFlags, arg, name string, set ...string) (*plan, error) {
+	s, err := f.load(a, arg, set...)
+	if err != nil {
+		return nil, err
+	}
+	return solve(ctx, s, name)
+}
+
+// solve answers the scenario's problem.
+func solve(ctx context.Context, s *scenarios.Scenario, name string) (*plan, error) {
+	if name == "" {
+		name = s.Solve.Solver
+	}
+	algorithm, err := newSolver(name)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{scenario: s, solver: name}
+	if arriving(s.Workload.Jobs) {
+		p.arriving = s.Workload.Jobs
+		p.scenario = withoutJobs(s)
+	}
+	start := time.Now()
+	p.solution, err = solver.Solve(ctx, algorithm, problemOf(p.scenario))
+	if err != nil {
+		return nil, fmt.Errorf("solving %s with %s: %w", s.Name, name, err)
+	}
+	p.seconds = time.Since(start).Seconds()
+	return p, nil
+}
+
+// problemOf is what the scenario asks a solver.
+func problemOf(s *scenarios.Scenario) *solver.Problem {
+	return &solver.Problem{
+		Topology:  s.Topology,
+		Workload:  s.Workload,
+		Model:     s.Model,
+		Objective: solver.Objective(s.Solve.Objective),
+		MaxSteps:  s.Solve.MaxSteps,
+		Seed:      s.Seed,
+	}
+}
+
+// configOf is one replication of the plan.
+func (p *plan) configOf(replication int) sim.Config {
+	s := p.scenario
+	return sim.Config{
+		Topology:    s.Topology,
+		Workload:    s.Workload,
+		Placement:   p.solution.Placement,
+		Model:       s.Model,
+		Duration:    s.Simulate.Duration,
+		Requests:    s.Simulate.Requests,
+		WarmUp:      p.warmUp,
+		Faults:      s.Faults,
+		LinkChanges: s.LinkChanges,
+		Seed:        s.Seed,
+		Replication: replication,
+	}
+}
+
+// findWarmUp settles the span that no measurement covers: the scenario's, or
+// what MSER-5 finds in a pilot run of the first replication.
+func (p *plan) findWarmUp(ctx context.Context) error {
+	p.warmUp = p.scenario.Simulate.Warmup
+	if !p.scenario.Simulate.AutoWarmup || len(p.scenario.Workload.Pipelines) == 0 {
+		return nil
+	}
+	found, short, err := sim.FindWarmUp(ctx, p.configOf(0))
+	if err != nil {
+		return fmt.Errorf("pilot run of %s: %w", p.scenario.Name, err)
+	}
+	p.warmUp = found
+	if short {
+		p.warnings = append(p.warnings, "no steady state was found: the run is too short, or some node or link is overloaded")
+	}
+	return nil
+}
+
+// simulate runs replications from first to last-1 of the plan on as many
+// workers as asked for. The slots are filled by index, so the order in which
+// workers finish leaves no trace.
+func simulate(ctx context.Context, p *plan, first, last, workers int, done func()) ([]results.Replication, error) {
+	reps := make([]results.Replication, last-first)
+	err := sweep.Each(ctx, len(reps), workers, func(ctx context.Context, i int) error {
+		rep, err := sim.Run(ctx, p.configOf(first+i))
+		if err == nil && len(p.arriving) > 0 {
+			err = p.simulateJobs(ctx, &rep)
+		}
+		if err != nil {
+			return fmt.Errorf("replication %d of %s: %w", first+i, p.scenario.Name, err)
+		}
+		reps[i] = rep
+		done()
+		return nil
+	})
+	return reps, err
+}
+
+// record is the run that is saved: the plan, its replications and their
+// statistics, without anything of the wall clock or of this machine.
+func record(p *plan, reps []results.Replication) *results.Run {
+	a := p.answer()
+	value := math.NaN()
+	if a.Objective.Value != nil {
+		value = *a.Objective.Value
+	}
+	return &results.Run{
+		Version:   1,
+		Scenario:  p.scenario.Name,
+		Stamp:     stampOf(p),
+		Placement: a.Placement,
+		Unplaced:  a.Unplaced,
+		Objective: results.Objective{
+			Name: a.Objective.Name, Value: value, Unit: a.Objective.Unit,
+			Status: a.Status, Bound: a.Bound, Gap: a.Gap,
+		},
+		Metrics:      orEmpty(results.Summarise(reps)),
+		Warnings:     append(a.Warnings, p.warnings...),
+		Replications: reps,
+	}
+}
+
+// stampOf says what it takes to make the run again.
+func stampOf(p *plan) results.Stamp {
+	return results.Stamp{
+		Version: buildVersion(), Seed: p.scenario.Seed,
+		ScenarioSHA256: p.scenario.SHA256, Solver: p.solver,
+	}
+}
+
+// predictions estimates each placed pipeline on an idle topology.
+func (p *plan) predictions() []prediction {
+	var out []prediction
+	s := p.scenario
+	for i := range s.Workload.Pipelines {
+		if i >= len(p.solution.Placement.Pipelines) || !whole(p.solution.Placement.Pipelines[i]) {
+			continue
+		}
+		pipeline := &s.Workload.Pipelines[i]
+		d, err := placement.Estimate(s.Topology, s.Model, pipeline, p.solution.Placement.Pipelines[i])
+		if err == nil {
+			out = append(out, prediction{Workload: pipeline.Name, Value: d.Seconds(), Unit: "s"})
+		}
+	}
+	return out
+}
+
+// whole reports whether every operator has a node.
+func whole(nodes []topology.NodeID) bool {
+	return len(nodes) > 0 && nodes[0] != topology.None
+}
