@@ -29,19 +29,21 @@ var mayImport = map[string][]string{
 	"workloads": {"topology"},
 
 	// Level 1: kernels that know nothing of the domain but its units.
-	"sim/des":    {},
-	"sim/maxmin": {"topology"},
+	"sim/des":                 {},
+	"sim/des/internal/tables": {},
+	"sim/maxmin":              {"topology"},
 
 	// Level 2: where work runs.
 	"workloads/placement": {"topology", "workloads"},
 
 	// Level 3: verbs, which are strangers to each other.
-	"scenarios":          {"topology", "workloads", "workloads/placement"},
+	"scenarios":          {"topology", "workloads", "workloads/placement", "sim/des"},
 	"solver":             {"topology", "workloads", "workloads/placement"},
 	"solver/solvertest":  {"topology", "workloads", "workloads/placement", "solver"},
 	"solver/*":           {"topology", "workloads", "workloads/placement", "solver"},
 	"sim":                {"topology", "workloads", "workloads/placement", "results", "sim/des", "sim/maxmin", "sim/jobs"},
 	"sim/jobs":           {"topology", "workloads", "workloads/placement", "results", "sim/des"},
+	"sim/oracle":         {"topology", "workloads", "workloads/placement", "results", "sim/des", "sim/maxmin", "sim"},
 	"runner/sweep":       {"results"},
 	"results/compare":    {"results"},
 	"results/plots":      {"results"},
@@ -62,7 +64,7 @@ var thirdParty = map[string][]string{
 	"github.com/vbauerster/mpb/v8":             {"cmd/*"},
 	"github.com/lmittmann/tint":                {"cmd/*"},
 	"golang.org/x/term":                        {"cmd/*"},
-	"github.com/goccy/go-yaml":                 {"scenarios", "topology", "workloads"},
+	"go.yaml.in/yaml/v3":                       {"scenarios"},
 	"github.com/google/jsonschema-go":          {"scenarios"},
 	"github.com/santhosh-tekuri/jsonschema/v6": {"scenarios"},
 	"gonum.org/v1/gonum":                       {"topology", "results", "solver/*", "sim", "sim/*", "cmd/*"},
