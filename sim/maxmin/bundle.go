@@ -182,7 +182,7 @@ func (n *Network) reweigh(b int32, w float64) {
 		}
 		n.cells.addWeight(n.columns, h.cell, w)
 		x := &n.media[h.medium]
-		x.used += w * level
+		x.used += float64(w * level)
 		n.touch(h.medium)
 	}
 	n.touch(m)
@@ -211,7 +211,7 @@ func (n *Network) join(b, m int32, reading float64) {
 		}
 		n.link(place{b, int32(k)}, m, u.weight)
 		y := &n.media[l]
-		y.used += u.weight * x.level
+		y.used += float64(u.weight * x.level)
 		y.top = max(y.top, x.level)
 		n.touch(l)
 	}
@@ -230,7 +230,7 @@ func (n *Network) leave(b int32) {
 			x.weight -= u.weight
 			continue
 		}
-		n.media[h.medium].used -= u.weight * level
+		n.media[h.medium].used -= float64(u.weight * level)
 		n.unlink(place{b, int32(k)}, u.weight)
 		n.touch(h.medium)
 	}

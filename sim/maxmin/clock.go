@@ -31,7 +31,7 @@ func (n *Network) clockNow(m int32) float64 {
 	if c.at == n.now {
 		return c.value
 	}
-	return c.value + n.media[m].level*float64(n.now-c.at)*1e-9
+	return c.value + float64(n.media[m].level*float64(n.now-c.at)*1e-9)
 }
 
 // reading reads the clock of bundle b at the present instant.
@@ -50,7 +50,7 @@ func (n *Network) settle(m int32) {
 		return
 	}
 	level := n.media[m].level
-	c.value += level * float64(n.now-c.at) * 1e-9
+	c.value += float64(level * float64(n.now-c.at) * 1e-9)
 	c.at = n.now
 	if level > 0 && c.value*1e9 > rewind*level {
 		n.rewind(m)
@@ -94,7 +94,7 @@ func (n *Network) dueAt(m int32, key float64) time.Duration {
 		return n.now
 	}
 	x := left / n.media[m].level * 1e9
-	x = math.Ceil(x - max(slack, x*4e-16))
+	x = math.Ceil(x - max(slack, float64(x*4e-16)))
 	if !(x < float64(never-n.now)) {
 		return never
 	}

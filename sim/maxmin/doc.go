@@ -58,5 +58,7 @@
 // between 33.029324045 and 33.029324097 s, and number 200,000 anywhere between
 // 396.5 and 397.3 s.
 //
-// Equal calls give equal bits. Nothing is allocated in the steady state.
+// Equal calls give equal bits on every machine: products are rounded before
+// they are added, so that no processor fuses them. Nothing is allocated in the
+// steady state.
 package maxmin

@@ -4,16 +4,15 @@ import "math"
 
 // scratch is memory that solutions use again.
 type scratch struct {
-	rivals  []rival
-	ids     []int32
-	room    []float64 // capacity that is left, of each medium
-	weight  []float64 // of the flows without a rate
-	start   []int32   // of each medium's part of across
-	across  []int32   // bundles, by medium
-	assign  []int32   // new bottleneck of each bundle
-	levels  []float64
-	heap    []dirty
-	reading []float64
+	rivals []rival
+	ids    []int32
+	room   []float64 // capacity that is left, of each medium
+	weight []float64 // of the flows without a rate
+	start  []int32   // of each medium's part of across
+	across []int32   // bundles, by medium
+	assign []int32   // new bottleneck of each bundle
+	levels []float64
+	heap   []dirty
 }
 
 // fill solves the network from nothing: all flows rise together until a
@@ -54,7 +53,7 @@ func (n *Network) fill() {
 		level := n.media[m].level
 		for _, e := range n.columns[m] {
 			y := &n.media[e.medium]
-			y.used += e.weight * level
+			y.used += float64(e.weight * level)
 			y.top = max(y.top, level)
 		}
 	}
@@ -124,7 +123,7 @@ func (n *Network) stop(m int32, level float64) int {
 		u := &n.bundles[b]
 		for k := range u.hops {
 			l := u.hops[k].medium
-			s.room[l] -= u.weight * level
+			s.room[l] -= float64(u.weight * level)
 			s.weight[l] -= u.weight
 		}
 	}

@@ -234,7 +234,7 @@ func (n *Network) Capacity(medium int32) float64 { return n.media[medium].capaci
 func (n *Network) Used(medium int32) float64 {
 	n.solve()
 	m := &n.media[medium]
-	return m.used + m.level*m.weight
+	return m.used + float64(m.level*m.weight)
 }
 
 // Next returns the earliest instant at which a flow ends if nothing changes

@@ -194,7 +194,7 @@ func (n *Network) relevel(m int32) {
 	for i := range column {
 		e := &column[i]
 		y := &n.media[e.medium]
-		y.used += e.weight * delta
+		y.used += float64(e.weight * delta)
 		if y.weight > 0 {
 			y.top = max(y.top, level)
 		} else if y.used <= y.limit {
@@ -268,7 +268,7 @@ func (n *Network) resum(m int32) {
 	for _, id := range n.rows[m] {
 		c := &n.cells.all[id]
 		l := n.media[c.at].level
-		used += n.columns[c.at][c.column].weight * l
+		used += float64(n.columns[c.at][c.column].weight * l)
 		top = max(top, l)
 	}
 	x := &n.media[m]
