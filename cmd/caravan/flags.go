@@ -45,7 +45,7 @@ func (p *percent) String() string {
 	if *p == 0 {
 		return ""
 	}
-	return strconv.FormatFloat(float64(*p)*100, 'g', -1, 64) + "%"
+	return strconv.FormatFloat(float64(*p)*100, 'g', 6, 64) + "%"
 }
 
 func (p *percent) Type() string { return "percent" }

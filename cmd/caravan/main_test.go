@@ -112,8 +112,8 @@ func TestJSONHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
 		section  string
 		commands [][]string // together they show every field
 	}{
-		{"caravan solve", [][]string{{"solve", "tutorial"}, {"solve", "testdata/full.yaml"}}},
-		{"caravan run", [][]string{{"run", "tutorial", "--out", out}, {"run", "testdata/full.yaml", "--out", out}}},
+		{"caravan solve", [][]string{{"solve", "smart-city"}, {"solve", "testdata/full.yaml"}}},
+		{"caravan run", [][]string{{"run", "smart-city", "--replications", "2", "--set", "simulate.duration=1m", "--out", out}, {"run", "testdata/full.yaml", "--out", out}}},
 		{"caravan scenarios", [][]string{{"scenarios"}}},
 		{"caravan version", [][]string{{"version"}}},
 	} {

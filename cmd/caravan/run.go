@@ -90,6 +90,9 @@ func (a *app) runAll(ctx context.Context, f *runFlags, args []string) error {
 	var errs []error
 	for i, arg := range args {
 		err := a.runScenario(ctx, f, arg, names, set, i == 0)
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err() // whatever it looked like from inside
+		}
 		code := a.exitCode(ctx, err)
 		if code == exitInterrupted {
 			return err
