@@ -6,6 +6,7 @@ import (
 
 	"caravan/topology"
 	"caravan/workloads"
+	"caravan/workloads/placement"
 )
 
 // builder turns the decoded file into nouns and reports what refers to
@@ -14,7 +15,6 @@ import (
 type builder struct {
 	*decoder
 	files    files
-	set      []string
 	warnings []string
 
 	nodes  []topology.Node
@@ -81,7 +81,7 @@ func (b *builder) chosen(n *Names) []topology.NodeID {
 		}
 		before := len(out)
 		for id := range b.nodes {
-			if name == "*" || matches(rule, &b.nodes[id]) {
+			if name == "*" || placement.Allows(&b.nodes[id], rule) {
 				add(topology.NodeID(id))
 			}
 		}

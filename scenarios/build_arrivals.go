@@ -63,12 +63,9 @@ func arrivalKinds() []string { return []string{"periodic", "poisson", "mmpp", "t
 // positive reports a zero where something above it is needed. A value that
 // could not be read is zero too and already reported.
 func (b *builder) positive(p place, what string) {
-	for _, l := range b.faults.list {
-		if l.at == p.v.at {
-			return
-		}
+	if !b.faults.seen[p.v.at] {
+		b.fault(p, "%s is not allowed (allowed: above 0)", what)
 	}
-	b.fault(p, "%s is not allowed (allowed: above 0)", what)
 }
 
 func (b *builder) states(a *Arrivals, out *workloads.Arrivals) {

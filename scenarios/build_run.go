@@ -177,6 +177,9 @@ func (b *builder) changes(list []LinkChange) []workloads.LinkChange {
 		case len(c.Between) > 0:
 			links = b.between(c)
 		}
+		if !b.schedule(c) {
+			continue
+		}
 		for _, id := range links {
 			out = append(out, b.steps(c, id)...)
 		}
@@ -206,11 +209,16 @@ func (b *builder) between(c *LinkChange) []topology.LinkID {
 // steps is the schedule of one link; what a step leaves out stays.
 func (b *builder) steps(c *LinkChange, id topology.LinkID) []workloads.LinkChange {
 	link := b.topology.Links()[id]
+	list := c.place.key("steps")
 	bandwidth, latency := link.Bandwidth, link.Latency
 	var out []workloads.LinkChange
 	for i, s := range c.Steps {
 		if i > 0 && s.At < c.Steps[i-1].At {
-			b.fault(c.place.key("steps").item(i).key("at"), "the step is before the one ahead of it (allowed: in order of time)")
+			at := list.item(i).key("at")
+			if c.File != "" {
+				at = c.place.key("file")
+			}
+			b.fault(at, "the step is before the one ahead of it (allowed: in order of time)")
 		}
 		if s.Bandwidth != nil {
 			bandwidth = topology.BytesPerSecond(*s.Bandwidth)

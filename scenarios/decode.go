@@ -43,10 +43,10 @@ func (p place) item(i int) place {
 // has reports whether the key is written, even as null.
 func (p place) has(k string) bool { return p.v.get(k) != nil }
 
-// decoder fills the structs of the file format from values. It knows four
+// decoder fills the structs of the file format from values. It knows these
 // struct tags: json names the key (omitempty makes it optional), default is
-// the text that stands for an absent key, enum lists the allowed words, and
-// min and max bound a number.
+// the text that stands for an absent key, enum lists the allowed words, min
+// and max bound a number, and above is a bound that is itself not allowed.
 type decoder struct {
 	faults   *faults
 	defaults struct{ node, link *value } // of the topology that is being read

@@ -75,7 +75,8 @@ func (e *Errors) ExitCode() int { return 2 }
 // faults collects what is wrong as a scenario is read.
 type faults struct {
 	list  []located
-	fatal bool // the document could not be read to its end
+	seen  map[position]bool // where something is wrong already
+	fatal bool              // the document could not be read to its end
 }
 
 // located is a fault before its text is made.
@@ -86,6 +87,10 @@ type located struct {
 
 func (f *faults) add(at position, path, message string) {
 	f.list = append(f.list, located{at, path, message})
+	if f.seen == nil {
+		f.seen = map[position]bool{}
+	}
+	f.seen[at] = true
 }
 
 // stop reports a fault that ends the reading.

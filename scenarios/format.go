@@ -225,8 +225,8 @@ type Solve struct {
 	Contention string `json:"contention,omitempty" default:"none" enum:"none,berkeley"`
 	// MaxSteps bounds the search; 0 leaves the bound to the solver.
 	MaxSteps int64 `json:"max_steps,omitempty" default:"0" min:"0"`
-	// Policy places jobs that arrive during the simulation, such as bestfit or
-	// fgd. The default follows the solver.
+	// Policy places jobs that arrive during the simulation: binpack fills
+	// nodes up, spread keeps them even. The default follows the solver.
 	Policy string `json:"policy,omitempty"`
 }
 

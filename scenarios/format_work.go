@@ -263,7 +263,10 @@ type LinkChange struct {
 	// Between names two nodes whose links change in both directions.
 	Between []string `json:"between,omitempty"`
 	// Steps of the schedule, in order of time.
-	Steps []Step `json:"steps"`
+	Steps []Step `json:"steps,omitempty"`
+	// File with the steps instead: a CSV table with the columns at and
+	// bandwidth, latency or both, as texts with units; an empty cell stays.
+	File string `json:"file,omitempty"`
 }
 
 // Step sets a link's bandwidth and latency from an instant on; what it leaves

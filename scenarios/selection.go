@@ -1,13 +1,10 @@
 package scenarios
 
-import (
-	"caravan/topology"
-	"caravan/workloads"
-)
+import "caravan/topology"
 
-// attribute is the text that constraints and selections compare: a field of
-// the node by the key that it has in the file, or one of its attributes. It
-// reports whether the node has it at all.
+// attribute is the text that placement.Allows compares for a constraint or a
+// selection. It also reports whether the node has the attribute at all, which
+// tells a misspelt name from a value that does not occur.
 func attribute(n *topology.Node, name string) (string, bool) {
 	switch name {
 	case "name":
@@ -23,15 +20,4 @@ func attribute(n *topology.Node, name string) (string, bool) {
 	}
 	v, ok := n.Attributes[name]
 	return v, ok
-}
-
-// matches reports whether the node fits the rule. A node without the
-// attribute differs from every value.
-func matches(rule workloads.Constraint, n *topology.Node) bool {
-	v, ok := attribute(n, rule.Attribute)
-	in := ok && contains(rule.Values, v)
-	if rule.Operator == "!=" {
-		return !in
-	}
-	return in
 }

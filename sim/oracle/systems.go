@@ -52,7 +52,6 @@ type bench struct {
 	w     workloads.Workload
 	p     placement.Placement
 	model placement.Model
-	err   error
 }
 
 func (b *bench) node(name string, cores int, d topology.Discipline) topology.NodeID {
