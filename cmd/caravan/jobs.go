@@ -27,15 +27,20 @@ func policyRows() []policyRow {
 	}
 }
 
-// newPolicy makes the policy of a scenario: its own, or its solver's.
-func newPolicy(s *scenarios.Scenario, solver string) (jobs.Placer, error) {
-	name := s.Solve.Policy
-	if name == "" {
-		name = "binpack"
-		if solver == "binpack-spread" {
-			name = "spread"
-		}
+// policyName is the scenario's policy, or the one that its solver implies.
+func policyName(s *scenarios.Scenario, solver string) string {
+	switch {
+	case s.Solve.Policy != "":
+		return s.Solve.Policy
+	case solver == "binpack-spread":
+		return "spread"
 	}
+	return "binpack"
+}
+
+// newPolicy makes the placer of that policy.
+func newPolicy(s *scenarios.Scenario, solver string) (jobs.Placer, error) {
+	name := policyName(s, solver)
 	var names []string
 	for _, r := range policyRows() {
 		if r.name == name {

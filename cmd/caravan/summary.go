@@ -19,7 +19,7 @@ func (a *app) printPlan(p *plan) {
 	s := p.answer()
 	fmt.Fprintf(a.stdout, "%s: %s, %s, %s, %s\n\n", s.Scenario,
 		count(len(p.scenario.Topology.Nodes()), "node"), count(len(p.scenario.Topology.Links()), "link"),
-		count(len(p.scenario.Workload.Pipelines), "pipeline"), count(len(p.scenario.Workload.Jobs), "job"))
+		count(len(p.scenario.Workload.Pipelines), "pipeline"), count(len(p.scenario.Workload.Jobs)+len(p.arriving), "job"))
 	fmt.Fprintln(a.stdout, p.verdict())
 	if s.Reason != "" {
 		fmt.Fprintf(a.stdout, "Reason: %s\n", s.Reason)
@@ -34,7 +34,13 @@ func (a *app) printPlan(p *plan) {
 // verdict is the solver's answer in a sentence.
 func (p *plan) verdict() string {
 	s := p.answer()
-	if !p.placed() {
+	if len(p.arriving) > 0 && len(p.scenario.Workload.Pipelines) == 0 {
+		return fmt.Sprintf("Jobs come and go: the %s policy places each as it arrives.", policyName(p.scenario, p.solver))
+	}
+	switch left := len(s.Unplaced); {
+	case !p.placed() && left > 0 && len(s.Placement) > 0:
+		return fmt.Sprintf("Placement by %s: %s, since not everything finds a node.", s.Solver, s.Status)
+	case !p.placed():
 		return fmt.Sprintf("Placement by %s: %s. Nothing was placed.", s.Solver, s.Status)
 	}
 	text := fmt.Sprintf("Placement by %s: %s, %s %s", s.Solver, s.Status, objectiveName(s.Objective.Name), optional(s.Objective.Value, s.Objective.Unit))
@@ -123,6 +129,7 @@ func (a *app) printRun(s simulated) {
 	fmt.Fprintf(a.stdout, "Simulated %s %s, seed %d. Intervals are 95 %% confidence.\n\n",
 		count(len(s.run.Replications), "replication"), length, s.run.Stamp.Seed)
 	a.printPipelines(s)
+	a.printJobs(s)
 	a.printNodes(s)
 	for _, w := range s.run.Warnings {
 		if !slices.Contains(s.plan.scenario.Warnings, w) {
@@ -165,6 +172,34 @@ func (a *app) printPipelines(s simulated) {
 		a.printMore(len(subjects)-summaryRows, "pipelines", "--output csv lists all")
 		fmt.Fprintln(a.stdout)
 	}
+}
+
+// printJobs draws what arriving jobs saw, in all and by priority, and how much
+// of the cluster they held.
+func (a *app) printJobs(s simulated) {
+	m := index(s.run.Metrics)
+	g := grid{header: []string{"jobs", "submitted", "placed", "unplaced", "mean wait", "p95 wait", "longest wait"}, numbers: []int{1, 2, 3, 4, 5, 6}}
+	for _, x := range s.run.Metrics {
+		if x.Name != "submitted" {
+			continue
+		}
+		name := x.Workload
+		g.add(strings.TrimPrefix(name, "jobs/"), m.show("submitted", name, "count"), m.show("placed", name, "count"), m.show("unplaced", name, "count"),
+			m.show("wait", name, "mean"), m.short("wait", name, "p95"), m.short("wait", name, "max"))
+	}
+	if len(g.rows) == 0 {
+		return
+	}
+	g.render(a.stdout)
+	fmt.Fprintln(a.stdout)
+	h := grid{header: []string{"allocated", "mean", "peak"}, numbers: []int{1, 2}}
+	for _, x := range s.run.Metrics {
+		if x.Name == "allocated" && x.Stat == "mean" {
+			h.add(x.Workload, showMetric(x), m.short("allocated", x.Workload, "max"))
+		}
+	}
+	h.render(a.stdout)
+	fmt.Fprintln(a.stdout)
 }
 
 // meanPredictions is the idle latency of each pipeline, or the mean over the
