@@ -153,8 +153,8 @@ func (r *run) report() results.Replication {
 			rep.Histograms = append(rep.Histograms, export(&s.latencyHistogram, s.name, "latency"))
 		}
 	}
-	v.add("requests", "", "in_flight", "1", float64(r.alive))
-	v.add("preemptions", "", "count", "1", float64(r.preempted))
+	v.add("requests", "", "in_flight", "requests", float64(r.alive))
+	v.add("preemptions", "", "count", "times", float64(r.preempted))
 	r.reportNodes(v, end, span)
 	r.reportLinks(v, span)
 	rep.Values = v.list
@@ -195,7 +195,7 @@ func (s *subject) report(v *values, span float64) {
 	}
 	s.duration(v, "wait", &s.wait, &s.waitHistogram)
 	v.add("throughput", s.name, "mean", "1/s", ratio(float64(s.answered), span))
-	v.add("answered", s.name, "count", "1", float64(s.answered))
+	v.add("answered", s.name, "count", "requests", float64(s.answered))
 	ended := float64(s.answered + s.rejected + s.expired + s.lost)
 	v.add("rejected", s.name, "ratio", "1", ratio(float64(s.rejected), ended))
 	v.add("expired", s.name, "ratio", "1", ratio(float64(s.expired), ended))
@@ -278,8 +278,8 @@ func (r *run) reportNodes(v *values, end time.Duration, span float64) {
 			utilisation = math.Min(1, ratio(u.busy, span*float64(node.Cores)))
 		}
 		v.add("utilisation", node.Name, "mean", "1", utilisation)
-		v.add("number", node.Name, "mean", "1", ratio(u.number, span))
-		v.add("queue", node.Name, "mean", "1", ratio(u.visits.wait.Seconds(), span))
+		v.add("number", node.Name, "mean", "requests", ratio(u.number, span))
+		v.add("queue", node.Name, "mean", "requests", ratio(u.visits.wait.Seconds(), span))
 		v.add("node_wait", node.Name, "mean", "s", ratio(u.visits.wait.Seconds(), float64(u.visits.started)))
 		v.add("waited", node.Name, "ratio", "1", ratio(float64(u.visits.waited), float64(u.visits.started)))
 		v.add("arrivals", node.Name, "mean", "1/s", ratio(float64(u.visits.started+u.visits.rejected), span))

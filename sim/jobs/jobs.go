@@ -6,9 +6,11 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -70,7 +72,7 @@ type run struct {
 	shapes    map[string]int32 // demand and constraints to a shape number
 	shapeOf   [][]int32        // by job and group
 	classes   map[int]*class   // by priority
-	order     []int            // priorities, as they first appear
+	order     []int            // priorities
 	all       class
 	used      capacity // allocated now
 	total     capacity
@@ -241,6 +243,7 @@ func (r *run) report() results.Replication {
 	span := end.Seconds()
 	r.all.report(add, "jobs")
 	if len(r.order) > 1 {
+		slices.SortFunc(r.order, func(a, b int) int { return cmp.Compare(b, a) })
 		for _, p := range r.order {
 			r.classes[p].report(add, "jobs/priority "+strconv.Itoa(p))
 		}
@@ -257,7 +260,7 @@ func (r *run) report() results.Replication {
 			add("allocated", d.name, "max", "1", d.peak/d.total)
 		}
 	}
-	add("queue", "jobs", "mean", "1", ratio(r.queued, span))
+	add("queue", "jobs", "mean", "instances", ratio(r.queued, span))
 	if r.all.wait.Count() > 0 {
 		h := results.Histogram{Subject: "jobs", Name: "wait"}
 		for b := range r.all.wait.Buckets() {
@@ -271,9 +274,9 @@ func (r *run) report() results.Replication {
 }
 
 func (c *class) report(add func(name, subject, stat, unit string, x float64), subject string) {
-	add("submitted", subject, "count", "1", float64(c.submitted))
-	add("placed", subject, "count", "1", float64(c.placed))
-	add("unplaced", subject, "count", "1", float64(c.submitted-c.placed))
+	add("submitted", subject, "count", "instances", float64(c.submitted))
+	add("placed", subject, "count", "instances", float64(c.placed))
+	add("unplaced", subject, "count", "instances", float64(c.submitted-c.placed))
 	add("wait", subject, "mean", "s", ratio(c.sum, float64(c.placed)))
 	if c.placed > 0 {
 		add("wait", subject, "p50", "s", c.wait.Quantile(0.5).Seconds())
