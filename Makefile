@@ -37,15 +37,7 @@ verify: build
 
 # Every fuzz target that exists, FUZZTIME each.
 fuzz:
-	@mkdir -p bin
-	@$(GO) test -list '^Fuzz' $(PKGS) > bin/fuzz.txt || { cat bin/fuzz.txt; exit 1; }
-	@awk '/^Fuzz/ { names[n++] = $$1 } \
-	     $$1 == "ok" || $$1 == "?" { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' bin/fuzz.txt | \
-	while read -r package target; do \
-	  echo "fuzz $$package $$target for $(FUZZTIME)"; \
-	  $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package > bin/fuzz.log 2>&1 || \
-	    { cat bin/fuzz.log; exit 1; }; \
-	done
+	@FUZZTIME=$(FUZZTIME) .ci/fuzz $(PKGS)
 
 bench:
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKGS)
