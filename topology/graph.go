@@ -1,38 +1,31 @@
 package topology
 
 import (
-	"cmp"
-	"container/heap"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
 	"sync"
-	"time"
 )
 
 // A Topology is an immutable set of nodes joined by directed links. Nodes and
 // links are visited in ID order, so ranging over them is repeatable. Safe for
 // concurrent use.
 type Topology struct {
-	nodes  []Node
-	links  []Link
-	media  int
-	nodeID map[string]NodeID
-	linkID map[string]LinkID
+	nodes    []Node
+	links    []Link
+	media    int
+	nodeID   map[string]NodeID
+	linkID   map[string]LinkID // filled in when asked for
+	linkIDOf sync.Once
 	// The links that leave node n are out[first[n]:first[n+1]], by LinkID.
 	first []int32
 	out   []LinkID
 
-	trees [2][]tree // by routing and source, computed when asked for
-}
-
-// A tree is the shortest paths from one source.
-type tree struct {
-	once   sync.Once
-	via    []LinkID // last link of the path to each node, -1 without one
-	routes []Route  // by destination, filled in with via
+	trees  [2][]tree // by routing and source, computed when asked for
+	arcs   []arc     // the links again, for the search of routes
+	arcsOf sync.Once
 }
 
 // New checks nodes and links and joins them. Every fault is reported. A link
@@ -42,7 +35,7 @@ type tree struct {
 func New(nodes []Node, links []Link) (*Topology, error) {
 	t := &Topology{
 		nodes: slices.Clone(nodes), links: slices.Clone(links),
-		nodeID: make(map[string]NodeID, len(nodes)), linkID: make(map[string]LinkID, len(links)),
+		nodeID: make(map[string]NodeID, len(nodes)),
 	}
 	var faults []error
 	for i := range t.nodes {
@@ -60,14 +53,14 @@ func New(nodes []Node, links []Link) (*Topology, error) {
 			faults = append(faults, err)
 			continue
 		}
-		t.nameLink(LinkID(i))
-		m, ok := shared[l.Medium]
-		if !ok || l.Medium <= 0 {
-			m = t.media
-			t.media++
-			if l.Medium > 0 {
-				shared[l.Medium] = m
+		m, ok := t.media, false
+		if l.Medium > 0 {
+			if m, ok = shared[l.Medium]; !ok {
+				m, shared[l.Medium] = t.media, t.media
 			}
+		}
+		if !ok {
+			t.media++
 		}
 		l.Medium = m
 	}
@@ -75,6 +68,7 @@ func New(nodes []Node, links []Link) (*Topology, error) {
 		return nil, errors.Join(faults...)
 	}
 	t.index()
+	t.nameLinks()
 	return t, nil
 }
 
@@ -113,42 +107,33 @@ func (n *Node) check() []error {
 }
 
 func (t *Topology) checkLink(l *Link) error {
-	name := l.Name
-	if name == "" {
-		name = fmt.Sprintf("%d->%d", l.From, l.To)
-	}
 	n := NodeID(len(t.nodes))
+	fault := ""
 	switch {
 	case l.From < 0 || l.From >= n || l.To < 0 || l.To >= n:
-		return fmt.Errorf("link %q: its ends must be nodes 0 to %d", name, n-1)
+		fault = fmt.Sprintf("its ends must be nodes 0 to %d", n-1)
 	case l.From == l.To:
-		return fmt.Errorf("link %q: joins node %q to itself", name, t.nodes[l.From].Name)
+		fault = fmt.Sprintf("joins node %q to itself", t.nodes[l.From].Name)
 	case !(l.Bandwidth >= 0) || math.IsInf(float64(l.Bandwidth), 0):
-		return fmt.Errorf("link %q: bandwidth: found %v, allowed is 0 (infinite) or more", name, l.Bandwidth)
+		fault = fmt.Sprintf("bandwidth: found %v, allowed is 0 (infinite) or more", l.Bandwidth)
 	case l.Latency < 0 || l.Jitter < 0:
-		return fmt.Errorf("link %q: latency and jitter: found %v and %v, allowed is 0 or more", name, l.Latency, l.Jitter)
+		fault = fmt.Sprintf("latency and jitter: found %v and %v, allowed is 0 or more", l.Latency, l.Jitter)
 	case !(l.Loss >= 0 && l.Loss < 1):
-		return fmt.Errorf("link %q: loss: found %v, allowed is 0 up to, but not, 1", name, l.Loss)
+		fault = fmt.Sprintf("loss: found %v, allowed is 0 up to, but not, 1", l.Loss)
 	case !(l.PricePerByte >= 0):
-		return fmt.Errorf("link %q: price: found %v, allowed is 0 or more", name, l.PricePerByte)
+		fault = fmt.Sprintf("price: found %v, allowed is 0 or more", l.PricePerByte)
+	default:
+		return nil
 	}
-	return nil
+	return fmt.Errorf("link %q: %s", l.label(), fault)
 }
 
-// nameLink gives the link its default name and files it.
-func (t *Topology) nameLink(id LinkID) {
-	l := &t.links[id]
-	if l.Name == "" {
-		l.Name = t.nodes[l.From].Name + "->" + t.nodes[l.To].Name
+// label is the link's name, or its ends by number before it has one.
+func (l *Link) label() string {
+	if l.Name != "" {
+		return l.Name
 	}
-	base := l.Name
-	for k := 2; ; k++ {
-		if _, taken := t.linkID[l.Name]; !taken {
-			break
-		}
-		l.Name = base + "#" + strconv.Itoa(k)
-	}
-	t.linkID[l.Name] = id
+	return fmt.Sprintf("%d->%d", l.From, l.To)
 }
 
 // index sorts the links by the node that they leave.
@@ -189,125 +174,21 @@ func (t *Topology) NodeByName(name string) (NodeID, bool) {
 
 // LinkByName finds a link.
 func (t *Topology) LinkByName(name string) (LinkID, bool) {
+	t.linkIDOf.Do(func() {
+		if t.linkID != nil {
+			return
+		}
+		t.linkID = make(map[string]LinkID, len(t.links))
+		for i := range t.links {
+			t.linkID[t.links[i].Name] = LinkID(i)
+		}
+	})
 	id, ok := t.linkID[name]
 	return id, ok
 }
 
 // Outgoing returns the links that leave n, by LinkID; not to be modified.
 func (t *Topology) Outgoing(n NodeID) []LinkID { return t.out[t.first[n]:t.first[n+1]] }
-
-// Route returns the path between two nodes, empty from a node to itself, and
-// whether there is one. Equal paths are told apart by the other criterion
-// (hops or latency), then by the lowest link ID at the first difference seen
-// from the destination. Under RouteDirect the fastest of the parallel links is
-// taken. The first call from a source costs O(L log N); later ones are O(1).
-func (t *Topology) Route(r Routing, from, to NodeID) (Route, bool) {
-	if from == to {
-		return Route{}, true
-	}
-	if r == RouteDirect {
-		return t.direct(from, to)
-	}
-	which := 0
-	if r == RouteHops {
-		which = 1
-	}
-	tr := &t.trees[which][from]
-	tr.once.Do(func() { t.grow(tr, from, r == RouteHops) })
-	if tr.via[to] < 0 {
-		return Route{}, false
-	}
-	return tr.routes[to], true
-}
-
-func (t *Topology) direct(from, to NodeID) (Route, bool) {
-	best := LinkID(-1)
-	for _, id := range t.Outgoing(from) {
-		if l := &t.links[id]; l.To == to && (best < 0 || l.Latency < t.links[best].Latency) {
-			best = id
-		}
-	}
-	if best < 0 {
-		return Route{}, false
-	}
-	l := &t.links[best]
-	return Route{Links: []LinkID{best}, Latency: l.Latency, Narrow: l.Bandwidth}, true
-}
-
-// A reach is a node on the frontier of a search.
-type reach struct {
-	node    NodeID
-	hops    int32
-	latency time.Duration
-}
-
-type frontier struct {
-	list   []reach
-	byHops bool
-}
-
-func (f *frontier) order(a, b reach) int {
-	byLatency, byHops := cmp.Compare(a.latency, b.latency), cmp.Compare(a.hops, b.hops)
-	if f.byHops {
-		byLatency, byHops = byHops, byLatency
-	}
-	return cmp.Or(byLatency, byHops, cmp.Compare(a.node, b.node))
-}
-
-func (f *frontier) Len() int           { return len(f.list) }
-func (f *frontier) Less(i, j int) bool { return f.order(f.list[i], f.list[j]) < 0 }
-func (f *frontier) Swap(i, j int)      { f.list[i], f.list[j] = f.list[j], f.list[i] }
-func (f *frontier) Push(x any)         { f.list = append(f.list, x.(reach)) }
-func (f *frontier) Pop() any {
-	x := f.list[len(f.list)-1]
-	f.list = f.list[:len(f.list)-1]
-	return x
-}
-
-// grow finds all shortest paths from a source (Dijkstra, 1959).
-func (t *Topology) grow(tr *tree, from NodeID, byHops bool) {
-	n := len(t.nodes)
-	best := make([]reach, n)
-	done := make([]bool, n)
-	tr.via = make([]LinkID, n)
-	tr.routes = make([]Route, n)
-	for i := range tr.via {
-		tr.via[i] = -1
-	}
-	best[from] = reach{node: from}
-	f := &frontier{list: []reach{best[from]}, byHops: byHops}
-	for f.Len() > 0 {
-		at := heap.Pop(f).(reach)
-		if done[at.node] {
-			continue
-		}
-		done[at.node] = true
-		if id := tr.via[at.node]; id >= 0 {
-			tr.routes[at.node] = t.extend(tr.routes[t.links[id].From], id)
-		}
-		for _, id := range t.Outgoing(at.node) {
-			l := &t.links[id]
-			x := reach{l.To, at.hops + 1, at.latency + l.Latency}
-			if l.To != from && !done[l.To] && (tr.via[l.To] < 0 || f.order(x, best[l.To]) < 0) {
-				best[l.To], tr.via[l.To] = x, id
-				heap.Push(f, x)
-			}
-		}
-	}
-}
-
-// extend adds a link to the end of a route.
-func (t *Topology) extend(r Route, id LinkID) Route {
-	l := &t.links[id]
-	narrow := r.Narrow
-	if len(r.Links) == 0 || narrow == 0 || l.Bandwidth > 0 && l.Bandwidth < narrow {
-		narrow = l.Bandwidth
-	}
-	if l.Bandwidth == 0 {
-		narrow = r.Narrow
-	}
-	return Route{Links: append(slices.Clone(r.Links), id), Latency: r.Latency + l.Latency, Narrow: narrow}
-}
 
 // Components is the number of weakly connected parts.
 func (t *Topology) Components() int {
