@@ -8,296 +8,206 @@ import (
 	"caravan/workloads/placement"
 )
 
-// suffixes returns, for each operator j and candidate a of it, the least time
-// from the start of j on a to the end of the pipeline when no operator slows
-// another, and the candidate of j+1 that attains it (the lowest node on ties).
+// A suffix holds, for each operator j and node a, the least time from the
+// start of j on a to the end of the pipeline when no operator slows another,
+// and the node of j+1 that attains it (the lowest one on ties).
 //
 //	f(j, a) = compute(j, a) + min over b of step(j, a, b) + f(j+1, b)
 //
 // It is the shortest path in the layered graph of operators and nodes, found
-// in O(K N^2).
-func (s *search) suffixes() (f [][]time.Duration, next [][]int) {
-	k := len(s.allowed)
-	f, next = make([][]time.Duration, k), make([][]int, k)
+// in O(K N^2) or, over the links of a sparse network, in O(K L log N).
+type suffix struct {
+	f    [][]time.Duration // forever where the operator may not run
+	next [][]topology.NodeID
+}
+
+// suffixes computes the suffix by a carrier; own is the time of operator j on
+// node a. It is nil when the context ends.
+func (s *search) suffixes(own func(j int, a topology.NodeID) time.Duration) *suffix {
+	k, n := len(s.allowed), len(s.p.Topology.Nodes())
+	x := &suffix{f: make([][]time.Duration, k), next: make([][]topology.NodeID, k)}
 	for j := k - 1; j >= 0; j-- {
-		f[j], next[j] = make([]time.Duration, len(s.allowed[j])), make([]int, len(s.allowed[j]))
-		for x, a := range s.allowed[j] {
-			rest, at := time.Duration(0), -1
-			if j+1 < k {
-				rest = forever
-				for y, b := range s.allowed[j+1] {
-					if f[j+1][y] >= rest {
-						continue // no transfer is negative
-					}
-					if d := s.step(j, a, b) + f[j+1][y]; d < rest {
-						rest, at = d, y
-					}
-				}
+		if s.ctx.Err() != nil {
+			s.stopped = true
+			return nil
+		}
+		x.f[j], x.next[j] = slices.Repeat([]time.Duration{forever}, n), slices.Repeat([]topology.NodeID{topology.None}, n)
+		if j+1 < k {
+			s.carrier().cheapest(s.output[j], x.f[j+1], s.allowed[j], x.f[j], x.next[j])
+		}
+		for _, a := range s.allowed[j] {
+			rest := x.f[j][a]
+			if j+1 == k {
+				rest = 0
 			}
-			f[j][x], next[j][x] = min(s.compute(j, a, 1)+rest, forever), at
+			x.f[j][a] = min(own(j, a)+rest, forever)
 		}
 		s.steps += int64(len(s.allowed[j]))
 	}
-	return f, next
+	return x
 }
 
-// chain is the exact optimum when operators do not slow each other.
-func (s *search) chain() ([]topology.NodeID, time.Duration) {
-	f, next := s.suffixes()
-	x := argMin(f[0])
-	if f[0][x] >= forever {
-		return nil, 0
+// alone is the time of operator j on node a when no other is there.
+func (s *search) alone(j int, a topology.NodeID) time.Duration { return s.compute(j, a, 1) }
+
+// path follows the suffix from the best node of the first operator.
+func (x *suffix) path() ([]topology.NodeID, time.Duration) {
+	a := topology.NodeID(0)
+	for b := range x.f[0] {
+		if x.f[0][b] < x.f[0][a] {
+			a = topology.NodeID(b)
+		}
 	}
-	bound := f[0][x]
-	nodes := make([]topology.NodeID, len(f))
-	for j := range f {
-		nodes[j] = s.allowed[j][x]
-		x = next[j][x]
+	bound := x.f[0][a]
+	if bound >= forever {
+		return nil, forever
+	}
+	nodes := make([]topology.NodeID, len(x.f))
+	for j := range nodes {
+		nodes[j] = a
+		a = x.next[j][a]
 	}
 	return nodes, bound
 }
 
-func argMin(xs []time.Duration) int {
-	best := 0
-	for i, x := range xs {
-		if x < xs[best] {
-			best = i
-		}
-	}
-	return best
-}
-
-// countedChain is the exact optimum under k-multiplicative contention, by
-// branch and bound: operators are placed in order; what the placed ones cost
-// with the counts so far, plus the best suffix without contention, bounds
-// every completion from below, since counts only grow. (The recursion of
-// Berkeley's minlatsolver ignores that returning to a node slows the
-// operators already there, and so misses optima.)
-func (s *search) countedChain() ([]topology.NodeID, time.Duration) {
-	f, _ := s.suffixes()
-	b := &branching{search: s, f: f, best: forever, count: make([]int, len(s.p.Topology.Nodes()))}
-	root := f[0][argMin(f[0])]
-	if root >= forever {
+// chain is the exact optimum when operators do not slow each other.
+func (s *search) chain() ([]topology.NodeID, time.Duration) {
+	x := s.suffixes(s.alone)
+	if x == nil {
 		return nil, 0
 	}
-	b.descend(0, 0)
-	if b.bestNodes == nil {
-		s.proved = false
-		return s.firstWhole(), root
+	nodes, bound := x.path()
+	if nodes == nil || s.carrier().exact() {
+		return nodes, bound
 	}
-	if b.stopped {
-		s.proved = false
-		return b.bestNodes, root
+	cost := s.sum(nodes)
+	if cost == bound {
+		return nodes, bound // the walks of the path are routes
 	}
-	return b.bestNodes, b.best
+	return s.refine(x, nodes, cost)
 }
 
-// firstWhole is the optimum without contention: a placement that surely runs.
-func (s *search) firstWhole() []topology.NodeID {
-	nodes, _ := s.chain()
-	return nodes
-}
-
-// branching is the state of the branch and bound.
-type branching struct {
-	*search
-	f         [][]time.Duration
-	count     []int // operators placed so far, by node
-	path      []topology.NodeID
-	best      time.Duration
-	bestNodes []topology.NodeID
-	stopped   bool
-}
-
-// descend places operator j and those after it; sent is the time of the
-// transfers between those before.
-func (b *branching) descend(j int, sent time.Duration) {
-	if j == len(b.allowed) {
-		if c := sent + b.computed(); c < b.best {
-			b.best, b.bestNodes = c, slices.Clone(b.path)
-		}
-		return
-	}
-	type child struct {
-		bound time.Duration
-		at    int
-		sent  time.Duration
-	}
-	var children []child
-	for x, n := range b.allowed[j] {
-		d := time.Duration(0)
-		if j > 0 {
-			d = b.step(j-1, b.path[j-1], n)
-		}
-		if d >= forever || b.f[j][x] >= forever {
-			continue
-		}
-		b.count[n]++
-		b.path = append(b.path, n)
-		bound := sent + d + b.computed() + b.f[j][x] - b.compute(j, n, 1)
-		b.path = b.path[:j]
-		b.count[n]--
-		if bound < b.best {
-			children = append(children, child{bound, x, sent + d})
-		}
-	}
-	slices.SortStableFunc(children, func(x, y child) int { return int(min(max(x.bound-y.bound, -1), 1)) })
-	for _, c := range children {
-		if b.steps++; b.steps > b.limit || b.steps&1023 == 0 && b.ctx.Err() != nil {
-			b.stopped = true
-		}
-		if b.stopped {
-			return
-		}
-		if c.bound >= b.best {
-			return // and so do the others
-		}
-		n := b.allowed[j][c.at]
-		b.count[n]++
-		b.path = append(b.path, n)
-		b.descend(j+1, c.sent)
-		b.path = b.path[:j]
-		b.count[n]--
-	}
-}
-
-// computed is the processing time of the placed operators with their counts.
-func (b *branching) computed() time.Duration {
-	var sum time.Duration
-	for j, n := range b.path {
-		sum += b.compute(j, n, b.count[n])
-	}
-	return sum
-}
-
-// exactShapes is how many placements of a DAG or routed pipeline are tried one
-// by one before local search takes over.
-const exactShapes = 200_000
-
-// anyShape places a DAG or a routed pipeline: by trying everything when that
-// is little, otherwise by local search from the best single nodes. The bound
-// is then the latency with every operator on its fastest node and no transfers.
-func (s *search) anyShape() ([]topology.NodeID, time.Duration) {
-	total := 1
-	for _, list := range s.allowed {
-		if total *= len(list); total > exactShapes || int64(total) > s.limit {
-			return s.localSearch(), s.criticalPath()
-		}
-	}
-	nodes := make([]topology.NodeID, len(s.allowed))
-	best, bestNodes := forever, []topology.NodeID(nil)
-	var try func(j int)
-	try = func(j int) {
-		if s.ctx.Err() != nil {
-			s.proved = false
-			return
-		}
-		if j == len(nodes) {
-			s.steps++
-			if d := s.latency(nodes); d < best {
-				best, bestNodes = d, slices.Clone(nodes)
-			}
-			return
-		}
-		for _, n := range s.allowed[j] {
-			nodes[j] = n
-			try(j + 1)
-		}
-	}
-	try(0)
-	if !s.proved {
-		return bestNodes, s.criticalPath()
-	}
-	return bestNodes, best
-}
-
-// latency is the estimate for nodes, forever when they cannot run it.
-func (s *search) latency(nodes []topology.NodeID) time.Duration {
-	for j, n := range nodes {
-		if s.p.Topology.Nodes()[n].NoColocate {
-			for _, k := range s.w.Successors(j) {
-				if nodes[k] == n {
-					return forever
-				}
+// sum is the latency of a chain without contention, forever when the nodes
+// cannot run it.
+func (s *search) sum(nodes []topology.NodeID) time.Duration {
+	var d time.Duration
+	for j, a := range nodes {
+		d += s.alone(j, a)
+		if j+1 < len(nodes) {
+			if d += s.step(j, a, nodes[j+1]); d >= forever {
+				return forever
 			}
 		}
-	}
-	d, err := placement.Estimate(s.p.Topology, s.p.Model, s.w, nodes)
-	if err != nil {
-		return forever
 	}
 	return d
 }
 
-// localSearch moves one operator at a time to its best node until none moves,
-// from several starts, and keeps the best end.
-func (s *search) localSearch() []topology.NodeID {
-	s.proved = false
-	best, bestNodes := forever, []topology.NodeID(nil)
-	for _, start := range s.starts() {
-		nodes, d := s.descent(start)
-		if d < best {
-			best, bestNodes = d, nodes
-		}
-	}
-	return bestNodes
-}
-
-// starts are placements to improve: everything as near as may be to each node
-// in turn, at most 16 of them.
-func (s *search) starts() [][]topology.NodeID {
-	var out [][]topology.NodeID
-	all := len(s.p.Topology.Nodes())
-	for i := 0; i < all && len(out) < 16; i += max(1, all/16) {
-		nodes := make([]topology.NodeID, len(s.allowed))
-		for j, list := range s.allowed {
-			nodes[j] = list[0]
-			if slices.Contains(list, topology.NodeID(i)) {
-				nodes[j] = topology.NodeID(i)
+// refine finds the exact optimum where walks are cheaper than routes. Only
+// nodes through which even the walks cost less than the best known placement
+// are tried, each with its routes.
+func (s *search) refine(x *suffix, nodes []topology.NodeID, cost time.Duration) ([]topology.NodeID, time.Duration) {
+	_, bound := x.path()
+	kept := s.survivors(x, cost)
+	k := len(kept)
+	f := make([]map[topology.NodeID]time.Duration, k)
+	next := make([]map[topology.NodeID]topology.NodeID, k)
+	for j := k - 1; j >= 0; j-- {
+		f[j], next[j] = map[topology.NodeID]time.Duration{}, map[topology.NodeID]topology.NodeID{}
+		for _, a := range kept[j] {
+			if s.ctx.Err() != nil {
+				s.proved = false
+				return s.runnable(nodes, cost), bound
+			}
+			s.steps++
+			rest, to := time.Duration(0), topology.None
+			if j+1 < k {
+				rest, to = s.route(j, a, kept[j+1], f[j+1])
+			}
+			if rest < forever {
+				f[j][a], next[j][a] = s.alone(j, a)+rest, to
 			}
 		}
-		out = append(out, nodes)
 	}
-	return out
-}
-
-func (s *search) descent(nodes []topology.NodeID) ([]topology.NodeID, time.Duration) {
-	now := s.latency(nodes)
-	for moved := true; moved && s.steps < s.limit && s.ctx.Err() == nil; {
-		moved = false
-		for j, list := range s.allowed {
-			kept := nodes[j]
-			for _, n := range list {
-				nodes[j] = n
-				s.steps++
-				if d := s.latency(nodes); d < now {
-					now, kept, moved = d, n, true
-				}
-			}
-			nodes[j] = kept
+	best := topology.None
+	for _, a := range kept[0] {
+		if d, ok := f[0][a]; ok && d < cost {
+			best, cost = a, d
 		}
 	}
-	return nodes, now
+	if best != topology.None {
+		nodes = make([]topology.NodeID, k)
+		for j, a := 0, best; j < k; j++ {
+			nodes[j] = a
+			a = next[j][a]
+		}
+	}
+	return s.runnable(nodes, cost), cost
 }
 
-// criticalPath bounds the latency from below: every operator alone on its
-// fastest candidate, and messages that take no time.
-func (s *search) criticalPath() time.Duration {
-	if s.w.Routed() {
-		return 0
+// runnable is nodes, or nil when their cost says that they cannot run.
+func (s *search) runnable(nodes []topology.NodeID, cost time.Duration) []topology.NodeID {
+	if cost >= forever {
+		return nil
 	}
-	end := make([]time.Duration, len(s.allowed))
-	var last time.Duration
+	return nodes
+}
+
+// survivors lists, by operator, the nodes through which some walk costs less
+// than the best known placement, by falling promise.
+func (s *search) survivors(x *suffix, cost time.Duration) [][]topology.NodeID {
+	w := newWalks(s.p)
+	n := len(s.p.Topology.Nodes())
+	before, came := make([]time.Duration, n), make([]time.Duration, n)
+	kept := make([][]topology.NodeID, len(s.allowed))
 	for j, list := range s.allowed {
-		fastest := forever
-		for _, n := range list {
-			fastest = min(fastest, s.compute(j, n, 1))
+		if j > 0 {
+			w.reach(s.output[j-1], before, came)
 		}
-		for _, a := range s.w.Operators[j].After {
-			end[j] = max(end[j], end[a])
+		for a := range before {
+			before[a] = forever
 		}
-		end[j] += fastest
-		last = max(last, end[j])
+		for _, a := range list {
+			if came[a]+x.f[j][a] < cost {
+				kept[j] = append(kept[j], a)
+				before[a] = came[a] + s.alone(j, a)
+			}
+		}
+		slices.SortStableFunc(kept[j], func(a, b topology.NodeID) int { return int(min(max(x.f[j][a]-x.f[j][b], -1), 1)) })
 	}
-	return last
+	return kept
+}
+
+// route is the best exact continuation of operator j on node a among the
+// nodes that are left.
+func (s *search) route(j int, a topology.NodeID, to []topology.NodeID, f map[topology.NodeID]time.Duration) (time.Duration, topology.NodeID) {
+	t := s.p.Topology
+	via := t.Via(s.p.Model.RoutingOrDefault(), a)
+	best, at := forever, topology.None
+	r := topology.Route{}
+	for _, b := range to {
+		rest, ok := f[b]
+		if !ok || rest > best {
+			continue
+		}
+		d := time.Duration(0)
+		switch {
+		case a != b && via[b] < 0, a == b && t.Nodes()[a].NoColocate:
+			continue
+		case a != b:
+			r.Links, r.Latency, r.Narrow = r.Links[:0], 0, 0
+			for x := b; via[x] >= 0; {
+				l := &t.Links()[via[x]]
+				r.Links, r.Latency = append(r.Links, via[x]), r.Latency+l.Latency
+				if l.Bandwidth > 0 && (r.Narrow == 0 || l.Bandwidth < r.Narrow) {
+					r.Narrow = l.Bandwidth
+				}
+				x = l.From
+			}
+			d = placement.RouteTime(t, s.p.Model, s.output[j], r)
+		}
+		if d += rest; d < best || d == best && b < at {
+			best, at = d, b
+		}
+	}
+	return best, at
 }

@@ -34,23 +34,29 @@ func (Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, er
 	sol := solver.Solution{Placement: placement.Unplaced(p.Workload), Status: solver.Optimal, Bound: math.NaN()}
 	ledger := placement.NewLedger(p.Topology)
 	empty := placement.NewLedger(p.Topology)
+	var net sharedCarrier
 	weights := solver.Weights(p.Workload)
 	bounds := make([]time.Duration, len(p.Workload.Pipelines))
 	for _, i := range byPriority(p.Workload) {
 		w := &p.Workload.Pipelines[i]
-		s := newSearch(ctx, p, w, empty)
+		s := newSearch(ctx, p, w, empty, &net)
 		ideal, bound, fault := s.best()
 		bounds[i] = bound
 		sol.Steps += s.steps
 		if fault != "" {
 			sol.Unplaced = append(sol.Unplaced, solver.Leave(w, fault)...)
-			sol.Status = solver.Infeasible
+			switch {
+			case !s.stopped:
+				sol.Status = solver.Infeasible
+			case sol.Status != solver.Infeasible:
+				sol.Status = solver.Unknown
+			}
 			continue
 		}
 		nodes := ideal
 		exact := s.proved
 		if !take(ledger, w, nodes) {
-			nodes = repair(ctx, p, w, ledger, &sol.Steps)
+			nodes = repair(ctx, p, w, ledger, &net, &sol.Steps)
 			exact = false
 		}
 		if nodes == nil {
@@ -129,8 +135,8 @@ func take(l *placement.Ledger, w *workloads.Pipeline, nodes []topology.NodeID) b
 
 // repair places w where the ledger has room for all of its operators at once:
 // as long as a node is overfilled, its last operator is barred from it.
-func repair(ctx context.Context, p *solver.Problem, w *workloads.Pipeline, l *placement.Ledger, steps *int64) []topology.NodeID {
-	s := newSearch(ctx, p, w, l)
+func repair(ctx context.Context, p *solver.Problem, w *workloads.Pipeline, l *placement.Ledger, net *sharedCarrier, steps *int64) []topology.NodeID {
+	s := newSearch(ctx, p, w, l, net)
 	for ctx.Err() == nil {
 		nodes, _, fault := s.best()
 		*steps += s.steps
@@ -176,13 +182,25 @@ type search struct {
 	allowed [][]topology.NodeID // candidates by operator, ascending
 	why     string              // an operator without candidates
 	counted bool                // operators of the pipeline slow each other (k matters)
+	net     *sharedCarrier
 	limit   int64
 	steps   int64
 	proved  bool
+	stopped bool // by the context, before anything was found
 }
 
-func newSearch(ctx context.Context, p *solver.Problem, w *workloads.Pipeline, l *placement.Ledger) *search {
-	s := &search{ctx: ctx, p: p, w: w, limit: p.MaxSteps}
+// A sharedCarrier is made when it is first asked for.
+type sharedCarrier struct{ made carrier }
+
+func (s *search) carrier() carrier {
+	if s.net.made == nil {
+		s.net.made = newCarrier(s.p)
+	}
+	return s.net.made
+}
+
+func newSearch(ctx context.Context, p *solver.Problem, w *workloads.Pipeline, l *placement.Ledger, net *sharedCarrier) *search {
+	s := &search{ctx: ctx, p: p, w: w, net: net, limit: p.MaxSteps}
 	if s.limit == 0 {
 		s.limit = DefaultSteps
 	}
@@ -280,6 +298,9 @@ func (s *search) best() (nodes []topology.NodeID, bound time.Duration, fault str
 		nodes, bound = s.countedChain()
 	default:
 		nodes, bound = s.anyShape()
+	}
+	if nodes == nil && s.stopped {
+		return nil, 0, "the search was stopped before it found a placement"
 	}
 	if nodes == nil {
 		return nil, 0, fmt.Sprintf("no %s route joins nodes that may run its operators", s.p.Model.RoutingOrDefault())
