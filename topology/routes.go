@@ -194,7 +194,7 @@ func (t *Topology) grow(from NodeID, byHops bool) []LinkID {
 	}
 	far[from] = 0
 	done, left := make([]bool, n), n
-	f := frontier{reach{node: from}}
+	f := append(make(frontier, 0, n), reach{node: from})
 	farthest, tried := int64(math.MaxInt64), 0 // no node that is not done is farther
 	for len(f) > 0 && left > 0 {
 		at := f.pop()

@@ -16,10 +16,12 @@ import (
 type matrix struct {
 	p      *solver.Problem
 	n      int
-	lines  []line            // from a to b at a*n+b
-	floors []line            // the least line of each row
-	links  []topology.LinkID // of each pair under direct routing, otherwise nil
-	order  []sent            // scratch
+	lines  []line            // from a to b at b*n+a
+	floors []line            // the least line out of each node
+	links  []topology.LinkID // from a to b at a*n+b under direct routing, otherwise nil
+
+	order  []sent // scratch: destinations
+	active []open // scratch: senders
 }
 
 // A line bounds a transfer time from below by delay + perByte*bytes, in
@@ -32,14 +34,20 @@ type sent struct {
 	to   topology.NodeID
 }
 
+// open is a sender whose best destination may be yet to come.
+type open struct {
+	limit, least float64 // what it is known to pay at most, and what leaving it costs at least
+	at           topology.NodeID
+}
+
 func newMatrix(p *solver.Problem) *matrix {
 	n := len(p.Topology.Nodes())
 	m := &matrix{p: p, n: n, lines: make([]line, n*n), floors: make([]line, n), order: make([]sent, 0, n)}
 	if p.Model.RoutingOrDefault() == topology.RouteDirect {
 		m.links = make([]topology.LinkID, n*n)
 	}
+	row := make([]line, n)
 	for a := range n {
-		row := m.lines[a*n : a*n+n]
 		for b := range row {
 			row[b].delay = float32(math.Inf(1))
 		}
@@ -52,6 +60,7 @@ func newMatrix(p *solver.Problem) *matrix {
 		for b := range row {
 			least.delay = min(least.delay, row[b].delay)
 			least.perByte = min(least.perByte, row[b].perByte)
+			m.lines[b*n+a] = row[b]
 		}
 		m.floors[a] = least
 	}
@@ -124,38 +133,34 @@ func below(x float64) float32 {
 func (m *matrix) exact() bool { return true }
 
 // cheapest implements carrier. Destinations are tried from the least rest on,
-// until what remains cannot win even at the least cost of leaving a.
+// for each sender until what remains cannot win even at the least cost of
+// leaving it.
 func (m *matrix) cheapest(bytes float64, g []time.Duration, wanted []topology.NodeID, h []time.Duration, at []topology.NodeID) {
 	m.sort(g)
-	hint := topology.None
+	m.active = m.active[:0]
 	for _, a := range wanted {
-		row := m.lines[int(a)*m.n:][:m.n]
-		best, to := stay(m.p.Topology, g, a)
-		if hint != topology.None && hint != a { // where the node before sent
-			if d := m.time(bytes, a, hint) + g[hint]; d < best || d == best && hint < to {
-				best, to = d, hint
-			}
-		}
-		limit := loose(best)
+		h[a], at[a] = stay(m.p.Topology, g, a)
 		least := float64(m.floors[a].delay) + float64(bytes*float64(m.floors[a].perByte))
-		for i := range m.order {
-			o := &m.order[i]
-			if o.rest+least > limit {
-				break
-			}
-			l := &row[o.to]
-			if o.rest+float64(l.delay)+float64(bytes*float64(l.perByte)) > limit || o.to == a {
-				continue
-			}
-			d := m.time(bytes, a, o.to) + g[o.to]
-			if d < best || d == best && o.to < to {
-				best, to, limit = d, o.to, loose(d)
+		m.active = append(m.active, open{loose(h[a]), least, a})
+	}
+	for i, o := range m.order {
+		if len(m.active) == 0 {
+			break
+		}
+		if i < 8 || i%8 == 0 {
+			m.active = slices.DeleteFunc(m.active, func(x open) bool { return o.rest+x.least > x.limit })
+		}
+		column := m.lines[int(o.to)*m.n:][:m.n]
+		for k := range m.active {
+			x := &m.active[k]
+			l := &column[x.at]
+			if o.rest+float64(l.delay)+float64(bytes*float64(l.perByte)) <= x.limit && x.at != o.to {
+				d := m.time(bytes, x.at, o.to) + g[o.to]
+				if d < h[x.at] || d == h[x.at] && o.to < at[x.at] {
+					h[x.at], at[x.at], x.limit = d, o.to, loose(d)
+				}
 			}
 		}
-		if best >= forever {
-			best, to = forever, topology.None
-		}
-		h[a], at[a], hint = best, to, to
 	}
 }
 
