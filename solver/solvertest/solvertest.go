@@ -26,10 +26,18 @@ import (
 type Options struct {
 	// Exact solvers find the optimum of every problem of one chain.
 	Exact bool
+	// Proves solvers find and prove the optimum of every problem, or that
+	// there is none.
+	Proves bool
 	// Jobs puts group instances into the problems.
 	Jobs bool
+	// Several puts two chains and now and then a job into the problems, which
+	// compete for nodes too small for all of them.
+	Several bool
 	// Instances is how many random problems to try; 0 is 1500.
 	Instances int
+
+	random func(seed uint64) *solver.Problem
 }
 
 // Test runs the contract on a solver.
@@ -37,6 +45,11 @@ func Test(t *testing.T, make func() solver.Solver, o Options) {
 	t.Helper()
 	if o.Instances == 0 {
 		o.Instances = 1500
+	}
+	if o.Several {
+		o.random = several
+	} else {
+		o.random = func(seed uint64) *solver.Problem { return Random(seed, o.Jobs) }
 	}
 	t.Run("random problems", func(t *testing.T) { testRandom(t, make, o) })
 	t.Run("a cancelled context is obeyed", func(t *testing.T) { testCancelled(t, make, o) })
@@ -75,6 +88,28 @@ func Random(seed uint64, jobs bool) *solver.Problem {
 		return p
 	}
 	p.Workload.Pipelines = []workloads.Pipeline{randomChain(rng, n)}
+	return p
+}
+
+// several is a small problem whose items compete.
+func several(seed uint64) *solver.Problem {
+	p := Random(seed, false)
+	rng := rand.New(rand.NewPCG(seed, 2))
+	n := len(p.Topology.Nodes())
+	p.Workload.Pipelines = nil
+	for i := range 2 {
+		chain := randomChain(rng, n)
+		chain.Name = fmt.Sprintf("p%d", i)
+		chain.Arrivals.Rate = float64(1 + rng.IntN(2))
+		chain.Operators = chain.Operators[:min(len(chain.Operators), 3)]
+		for j := range chain.Operators {
+			chain.Operators[j].Demand = topology.Resources{CPU: topology.MHz(100 * rng.IntN(10)), Memory: topology.Bytes(rng.IntN(5)) * topology.GiB / 2}
+		}
+		p.Workload.Pipelines = append(p.Workload.Pipelines, chain)
+	}
+	if rng.IntN(3) == 0 {
+		p.Workload.Jobs = randomJobs(rng)[:1]
+	}
 	return p
 }
 
@@ -167,8 +202,8 @@ func Best(p *solver.Problem) (cost float64, ok bool) {
 func testRandom(t *testing.T, make func() solver.Solver, o Options) {
 	placed := 0
 	for seed := range uint64(o.Instances) {
-		p := Random(seed, o.Jobs)
-		untouched := Random(seed, o.Jobs)
+		p := o.random(seed)
+		untouched := o.random(seed)
 		sol, err := solver.Solve(context.Background(), make(), p)
 		require.NoError(t, err, "seed %d", seed)
 		again, err := solver.Solve(context.Background(), make(), p)
@@ -191,6 +226,9 @@ func testRandom(t *testing.T, make func() solver.Solver, o Options) {
 		case solver.Infeasible:
 			require.False(t, ok, "seed %d: %s, but a placement exists", seed, sol.Reason)
 			require.NotEmpty(t, sol.Reason)
+		}
+		if o.Proves {
+			require.Equal(t, ok, sol.Status == solver.Optimal, "seed %d: status %s", seed, sol.Status)
 		}
 		if o.Exact && noDemands(p) {
 			require.Equal(t, ok, sol.Status == solver.Optimal, "seed %d: status %s", seed, sol.Status)
@@ -223,14 +261,14 @@ func testCancelled(t *testing.T, make func() solver.Solver, o Options) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for seed := range uint64(50) {
-		_, err := solver.Solve(ctx, make(), Random(seed, o.Jobs))
+		_, err := solver.Solve(ctx, make(), o.random(seed))
 		require.NoError(t, err, "seed %d", seed)
 	}
 }
 
 func testRenamed(t *testing.T, make func() solver.Solver, o Options) {
 	for seed := range uint64(100) {
-		p := Random(seed, o.Jobs)
+		p := o.random(seed)
 		q := *p
 		nodes := slices.Clone(p.Topology.Nodes())
 		for i := range nodes {
@@ -254,7 +292,7 @@ func testRenamed(t *testing.T, make func() solver.Solver, o Options) {
 
 func testUnreachable(t *testing.T, make func() solver.Solver, o Options) {
 	for seed := range uint64(100) {
-		p := Random(seed, o.Jobs)
+		p := o.random(seed)
 		q := *p
 		links := slices.Clone(p.Topology.Links())
 		for i := range links {

@@ -1,0 +1,294 @@
+package ilp
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"caravan/solver"
+	"caravan/topology"
+	"caravan/workloads"
+	"caravan/workloads/placement"
+)
+
+// dims is the number of resources that a node can run out of: cpu, memory,
+// disk and thousandths of GPUs.
+const dims = 4
+
+// A model is the problem as the algorithm sees it: items that each take a
+// path over the nodes, one node an operator, and rows that the paths share.
+// Costs are scaled so that a typical item costs about 1e4.
+type model struct {
+	problem *solver.Problem
+	items   []item
+	nodes   int
+	crowds  []bool // by node: the operators of an item there multiply each other's work (Berkeley)
+	shares  bool   // some item takes a part of a GPU: which one matters
+	// capacity is what a node has by [node*dims+dim]; +Inf where unlimited.
+	capacity []float64
+	// row is the position of a node's resource among the rows that can bind,
+	// -1 for the others.
+	row   []int32
+	rows  int       // rows that can bind
+	limit []float64 // capacity by row
+	scale float64   // objective's unit per unit of cost
+	step  float64   // every total cost is a multiple of it; 0 when unknown
+}
+
+// An item is a pipeline, or one instance of a group: a chain of operators.
+type item struct {
+	pipeline, job, group, instance int // pipeline or job is -1
+	ops                            int
+	own                            []float64   // [op*nodes+node]; +Inf where it may not run
+	link                           [][]float64 // [op][to*nodes+from] from op to op+1; +Inf without a route
+	need                           []float64   // [op*dims+dim]
+	crowd                          bool        // it has operators that crowd each other
+}
+
+// compile turns a problem into a model. The reason is not empty when some item
+// fits nowhere.
+func compile(p *solver.Problem) (m *model, unplaced []solver.Unplaced, err error) {
+	terms, err := p.Terms()
+	if err != nil {
+		return nil, nil, err
+	}
+	nodes := p.Topology.Nodes()
+	m = &model{problem: p, nodes: len(nodes)}
+	ledger := placement.NewLedger(p.Topology)
+	for i := range nodes {
+		n := topology.NodeID(i)
+		m.capacity = append(m.capacity, float64(ledger.FreeCPU(n)), unlimited(ledger.FreeMemory(n)), unlimited(ledger.FreeDisk(n)),
+			1000*float64(nodes[i].GPUs.Count))
+		m.crowds = append(m.crowds, p.Model.Discipline(&nodes[i]) == topology.PerOperator)
+	}
+	for i := range p.Workload.Pipelines {
+		it, err := m.pipeline(p, terms, ledger, i)
+		if err != nil {
+			return nil, nil, err
+		}
+		m.items = append(m.items, it)
+		if op := it.homeless(m.nodes); op >= 0 {
+			w := &p.Workload.Pipelines[i]
+			unplaced = append(unplaced, solver.Leave(w, fmt.Sprintf("no node can hold operator %q", w.Operators[op].Name))...)
+		}
+	}
+	for j := range p.Workload.Jobs {
+		for g := range p.Workload.Jobs[j].Groups {
+			group := &p.Workload.Jobs[j].Groups[g]
+			it := m.instance(p, terms, ledger, j, g)
+			for k := range group.Count {
+				it.instance = k
+				m.items = append(m.items, it)
+				if it.homeless(m.nodes) >= 0 {
+					unplaced = append(unplaced, solver.Unplaced{Workload: p.Workload.Jobs[j].Name, Item: group.Name, Instance: k, Reason: "no node can hold it"})
+				}
+			}
+		}
+	}
+	m.index()
+	m.rescale(terms)
+	return m, unplaced, nil
+}
+
+func unlimited(b topology.Bytes) float64 {
+	if b == math.MaxInt64 {
+		return math.Inf(1)
+	}
+	return float64(b)
+}
+
+func needs(d topology.Resources) []float64 {
+	milli := d.GPUMilli
+	if milli == 0 {
+		milli = 1000
+	}
+	return []float64{float64(d.CPU), float64(d.Memory), float64(d.Disk), float64(d.GPUs * milli)}
+}
+
+// pipeline compiles pipeline i, which must be a chain.
+func (m *model) pipeline(p *solver.Problem, terms solver.Terms, ledger *placement.Ledger, i int) (item, error) {
+	w := &p.Workload.Pipelines[i]
+	pins, err := w.Pins()
+	if err != nil {
+		return item{}, err
+	}
+	n := m.nodes
+	it := item{pipeline: i, job: -1, ops: len(w.Operators), own: make([]float64, len(w.Operators)*n), crowd: slices.Contains(m.crowds, true)}
+	for j := range w.Operators {
+		o := &w.Operators[j]
+		it.need = append(it.need, needs(o.Demand)...)
+		m.shares = m.shares || o.Demand.GPUMilli%1000 != 0
+		for v := range n {
+			node := topology.NodeID(v)
+			it.own[j*n+v] = math.Inf(1)
+			if (pins[j] == topology.None || pins[j] == node) && m.admits(p, ledger, node, o.Demand, o.Constraints) {
+				it.own[j*n+v] = terms.Own(i, j, node)
+			}
+		}
+	}
+	for j := range len(w.Operators) - 1 {
+		it.link = append(it.link, m.links(p, terms, &it, i, j))
+	}
+	return it, nil
+}
+
+// links is the matrix of what operator j's output costs, by receiver then
+// sender; pairs that the pins rule out are +Inf.
+func (m *model) links(p *solver.Problem, terms solver.Terms, it *item, i, j int) []float64 {
+	n := m.nodes
+	out := slices.Repeat([]float64{math.Inf(1)}, n*n)
+	all := p.Topology.Nodes()
+	for from := range n {
+		if math.IsInf(it.own[j*n+from], 1) {
+			continue
+		}
+		for to := range n {
+			if math.IsInf(it.own[(j+1)*n+to], 1) || from == to && all[from].NoColocate {
+				continue
+			}
+			out[to*n+from] = terms.Edge(i, j, topology.NodeID(from), topology.NodeID(to))
+		}
+	}
+	return out
+}
+
+func (m *model) instance(p *solver.Problem, terms solver.Terms, ledger *placement.Ledger, j, g int) item {
+	group := &p.Workload.Jobs[j].Groups[g]
+	m.shares = m.shares || group.Demand.GPUMilli%1000 != 0
+	it := item{pipeline: -1, job: j, group: g, ops: 1, own: make([]float64, m.nodes), need: needs(group.Demand)}
+	for v := range m.nodes {
+		it.own[v] = math.Inf(1)
+		if m.admits(p, ledger, topology.NodeID(v), group.Demand, group.Constraints) {
+			it.own[v] = terms.Instance(j, g, topology.NodeID(v))
+		}
+	}
+	return it
+}
+
+func (m *model) admits(p *solver.Problem, ledger *placement.Ledger, n topology.NodeID, d topology.Resources, cs []workloads.Constraint) bool {
+	return ledger.Fits(n, d) && placement.AllowsAll(&p.Topology.Nodes()[n], cs) == nil
+}
+
+// homeless is an operator that no node admits, -1 without one.
+func (it *item) homeless(nodes int) int {
+	for j := range it.ops {
+		if math.IsInf(slices.Min(it.own[j*nodes:(j+1)*nodes]), 1) {
+			return j
+		}
+	}
+	return -1
+}
+
+// index gives a row to every resource of every node that can run out.
+func (m *model) index() {
+	demand := make([]float64, len(m.capacity))
+	for i := range m.items {
+		it := &m.items[i]
+		for j := range it.ops {
+			for v := range m.nodes {
+				if math.IsInf(it.own[j*m.nodes+v], 1) {
+					continue
+				}
+				for d := range dims {
+					demand[v*dims+d] += it.need[j*dims+d]
+				}
+			}
+		}
+	}
+	m.row = make([]int32, len(m.capacity))
+	for r, c := range m.capacity {
+		m.row[r] = -1
+		if demand[r] > c {
+			m.row[r] = int32(m.rows)
+			m.limit = append(m.limit, c)
+			m.rows++
+		}
+	}
+}
+
+// rescale divides every cost so that an item costs about 1e4, and finds the
+// step of the sums when all costs are whole numbers.
+func (m *model) rescale(terms solver.Terms) {
+	var sum float64
+	var step uint64
+	m.each(func(c *float64) {
+		if whole := math.Round(*c / terms.Quantum); terms.Quantum > 0 && !math.IsInf(*c, 1) {
+			step = gcd(step, uint64(math.Abs(whole)))
+		}
+	})
+	for i := range m.items {
+		it := &m.items[i]
+		for j := range it.ops {
+			sum += math.Abs(slices.Min(it.own[j*m.nodes : (j+1)*m.nodes]))
+		}
+	}
+	m.scale = 1
+	if mean := sum / float64(max(1, len(m.items))); mean > 0 && !math.IsInf(mean, 1) {
+		m.scale = mean / 1e4
+	}
+	m.step = float64(step) * terms.Quantum / m.scale
+	m.each(func(c *float64) { *c /= m.scale })
+}
+
+func gcd(a, b uint64) uint64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// each visits every cost once; the instances of a group share theirs.
+func (m *model) each(f func(*float64)) {
+	for i := range m.items {
+		it := &m.items[i]
+		if it.instance > 0 {
+			continue
+		}
+		for k := range it.own {
+			f(&it.own[k])
+		}
+		for _, l := range it.link {
+			for k := range l {
+				f(&l[k])
+			}
+		}
+	}
+}
+
+// cost is what an item pays on a path.
+func (m *model) cost(i int, path []int16) float64 {
+	it := &m.items[i]
+	var sum float64
+	for j, v := range path {
+		k := 1
+		if it.crowd && m.crowds[v] {
+			k = 0
+			for _, o := range path {
+				if o == v {
+					k++
+				}
+			}
+		}
+		sum += it.own[j*m.nodes+int(v)] * float64(k)
+		if j > 0 {
+			sum += it.link[j-1][int(v)*m.nodes+int(path[j-1])]
+		}
+	}
+	return sum
+}
+
+// placement turns paths into nodes; an item without a path stays out.
+func (m *model) placement(w *workloads.Workload, paths [][]int16) placement.Placement {
+	out := placement.Unplaced(w)
+	for i, path := range paths {
+		it := &m.items[i]
+		for j, v := range path {
+			if it.pipeline >= 0 {
+				out.Pipelines[it.pipeline][j] = topology.NodeID(v)
+			} else {
+				out.Jobs[it.job][it.group][it.instance] = topology.NodeID(v)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,60 @@
+package solver
+
+import (
+	"fmt"
+	"math"
+
+	"caravan/topology"
+	"caravan/workloads/placement"
+)
+
+// Terms is an objective that is a sum over operators and over the messages
+// between them, taken apart: what each pays, in the objective's unit.
+type Terms struct {
+	// Own is what an operator pays on a node that it has to itself.
+	Own func(pipeline, op int, n topology.NodeID) float64
+	// Edge is what the output of an operator of a chain pays on its way to the
+	// next one; +Inf when there is no route.
+	Edge func(pipeline, op int, from, to topology.NodeID) float64
+	// Instance is what an instance of a job's group pays.
+	Instance func(job, group int, n topology.NodeID) float64
+	// Quantum divides every term; 0 when none does.
+	Quantum float64
+}
+
+// Terms takes the objective apart. It fails for an objective that is no sum,
+// and for pipelines whose latency is none: those that are not chains.
+func (p *Problem) Terms() (Terms, error) {
+	if p.Goal() != Latency {
+		return Terms{}, fmt.Errorf("objective %q is not a sum over operators", p.Goal())
+	}
+	for i := range p.Workload.Pipelines {
+		if w := &p.Workload.Pipelines[i]; !w.IsChain() {
+			return Terms{}, fmt.Errorf("pipeline %q is not a chain", w.Name)
+		}
+	}
+	weights := Weights(p.Workload)
+	var total float64
+	equal := true
+	for _, w := range weights {
+		total += w
+		equal = equal && w == weights[0]
+	}
+	t := Terms{Instance: func(int, int, topology.NodeID) float64 { return 0 }}
+	if equal && total > 0 {
+		t.Quantum = weights[0] / total * 1e-9 // the nanosecond
+	}
+	nodes := p.Topology.Nodes()
+	t.Own = func(i, op int, n topology.NodeID) float64 {
+		w := &p.Workload.Pipelines[i]
+		return weights[i] / total * placement.ServiceTime(w.MeanWork(op), 1, nodes[n].Speed).Seconds()
+	}
+	t.Edge = func(i, op int, from, to topology.NodeID) float64 {
+		d, ok := placement.TransferTime(p.Topology, p.Model, p.Workload.Pipelines[i].MeanOutput(op), from, to)
+		if !ok {
+			return math.Inf(1)
+		}
+		return weights[i] / total * d.Seconds()
+	}
+	return t, nil
+}

@@ -1,0 +1,3 @@
+// Package instances reads published optimisation problems with known answers,
+// and draws families of problems by seed.
+package instances
