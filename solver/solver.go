@@ -222,3 +222,19 @@ func Leave(p *workloads.Pipeline, reason string) []Unplaced {
 	}
 	return out
 }
+
+// LeaveAll lists everything as unplaced for one reason.
+func LeaveAll(w *workloads.Workload, reason string) []Unplaced {
+	var out []Unplaced
+	for i := range w.Pipelines {
+		out = append(out, Leave(&w.Pipelines[i], reason)...)
+	}
+	for j := range w.Jobs {
+		for _, g := range w.Jobs[j].Groups {
+			for k := range g.Count {
+				out = append(out, Unplaced{Workload: w.Jobs[j].Name, Item: g.Name, Instance: k, Reason: reason})
+			}
+		}
+	}
+	return out
+}

@@ -44,24 +44,8 @@ func (s Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, 
 // without answers that some items fit nowhere.
 func (Solver) without(m *model, p *solver.Problem, unplaced []solver.Unplaced) solver.Solution {
 	sol := solver.Solution{Placement: placement.Unplaced(p.Workload), Status: solver.Infeasible, Bound: math.NaN(), Reason: unplaced[0].Workload + ": " + unplaced[0].Reason}
-	sol.Unplaced = everything(p, unplaced[0].Reason)
+	sol.Unplaced = solver.LeaveAll(p.Workload, unplaced[0].Reason)
 	return sol
-}
-
-// everything lists all items as unplaced for one reason.
-func everything(p *solver.Problem, reason string) []solver.Unplaced {
-	var out []solver.Unplaced
-	for i := range p.Workload.Pipelines {
-		out = append(out, solver.Leave(&p.Workload.Pipelines[i], reason)...)
-	}
-	for j := range p.Workload.Jobs {
-		for _, g := range p.Workload.Jobs[j].Groups {
-			for k := range g.Count {
-				out = append(out, solver.Unplaced{Workload: p.Workload.Jobs[j].Name, Item: g.Name, Instance: k, Reason: reason})
-			}
-		}
-	}
-	return out
 }
 
 func (s Solver) tree(m *model) *tree {
@@ -246,7 +230,7 @@ func (t *tree) answer(p *solver.Problem, bound float64) solver.Solution {
 			sol.Status, sol.Reason = solver.Infeasible, "no placement of everything fits"
 		}
 		sol.Bound = math.NaN()
-		sol.Unplaced = everything(p, sol.Reason)
+		sol.Unplaced = solver.LeaveAll(p.Workload, sol.Reason)
 		return sol
 	}
 	sol.Placement = t.m.placement(p.Workload, t.best)

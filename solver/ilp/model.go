@@ -13,7 +13,7 @@ import (
 
 // dims is the number of resources that a node can run out of: cpu, memory,
 // disk and thousandths of GPUs.
-const dims = 4
+const dims = placement.Dimensions
 
 // A model is the problem as the algorithm sees it: items that each take a
 // path over the nodes, one node an operator, and rows that the paths share.
@@ -57,8 +57,8 @@ func compile(p *solver.Problem) (m *model, unplaced []solver.Unplaced, err error
 	ledger := placement.NewLedger(p.Topology)
 	for i := range nodes {
 		n := topology.NodeID(i)
-		m.capacity = append(m.capacity, float64(ledger.FreeCPU(n)), unlimited(ledger.FreeMemory(n)), unlimited(ledger.FreeDisk(n)),
-			1000*float64(nodes[i].GPUs.Count))
+		free := ledger.Free(n)
+		m.capacity = append(m.capacity, free[:]...)
 		m.crowds = append(m.crowds, p.Model.Discipline(&nodes[i]) == topology.PerOperator)
 	}
 	for i := range p.Workload.Pipelines {
@@ -90,21 +90,6 @@ func compile(p *solver.Problem) (m *model, unplaced []solver.Unplaced, err error
 	return m, unplaced, nil
 }
 
-func unlimited(b topology.Bytes) float64 {
-	if b == math.MaxInt64 {
-		return math.Inf(1)
-	}
-	return float64(b)
-}
-
-func needs(d topology.Resources) []float64 {
-	milli := d.GPUMilli
-	if milli == 0 {
-		milli = 1000
-	}
-	return []float64{float64(d.CPU), float64(d.Memory), float64(d.Disk), float64(d.GPUs * milli)}
-}
-
 // pipeline compiles pipeline i, which must be a chain.
 func (m *model) pipeline(p *solver.Problem, terms solver.Terms, ledger *placement.Ledger, i int) (item, error) {
 	w := &p.Workload.Pipelines[i]
@@ -116,12 +101,13 @@ func (m *model) pipeline(p *solver.Problem, terms solver.Terms, ledger *placemen
 	it := item{pipeline: i, job: -1, ops: len(w.Operators), own: make([]float64, len(w.Operators)*n), crowd: slices.Contains(m.crowds, true)}
 	for j := range w.Operators {
 		o := &w.Operators[j]
-		it.need = append(it.need, needs(o.Demand)...)
+		need := placement.Demand(o.Demand)
+		it.need = append(it.need, need[:]...)
 		m.shares = m.shares || o.Demand.GPUMilli%1000 != 0
 		for v := range n {
 			node := topology.NodeID(v)
 			it.own[j*n+v] = math.Inf(1)
-			if (pins[j] == topology.None || pins[j] == node) && m.admits(p, ledger, node, o.Demand, o.Constraints) {
+			if (pins[j] == topology.None || pins[j] == node) && ledger.Admits(node, o.Demand, o.Constraints) {
 				it.own[j*n+v] = terms.Own(i, j, node)
 			}
 		}
@@ -155,18 +141,16 @@ func (m *model) links(p *solver.Problem, terms solver.Terms, it *item, i, j int)
 func (m *model) instance(p *solver.Problem, terms solver.Terms, ledger *placement.Ledger, j, g int) item {
 	group := &p.Workload.Jobs[j].Groups[g]
 	m.shares = m.shares || group.Demand.GPUMilli%1000 != 0
-	it := item{pipeline: -1, job: j, group: g, ops: 1, own: make([]float64, m.nodes), need: needs(group.Demand)}
+	it := item{pipeline: -1, job: j, group: g, ops: 1, own: make([]float64, m.nodes)}
+	need := placement.Demand(group.Demand)
+	it.need = need[:]
 	for v := range m.nodes {
 		it.own[v] = math.Inf(1)
-		if m.admits(p, ledger, topology.NodeID(v), group.Demand, group.Constraints) {
+		if ledger.Admits(topology.NodeID(v), group.Demand, group.Constraints) {
 			it.own[v] = terms.Instance(j, g, topology.NodeID(v))
 		}
 	}
 	return it
-}
-
-func (m *model) admits(p *solver.Problem, ledger *placement.Ledger, n topology.NodeID, d topology.Resources, cs []workloads.Constraint) bool {
-	return ledger.Fits(n, d) && placement.AllowsAll(&p.Topology.Nodes()[n], cs) == nil
 }
 
 // homeless is an operator that no node admits, -1 without one.

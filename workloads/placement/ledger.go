@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"caravan/topology"
+	"caravan/workloads"
 )
 
 // A Ledger keeps what is free on every node, GPUs device by device. A
@@ -59,6 +60,40 @@ func (l *Ledger) FreeDisk(n topology.NodeID) topology.Bytes   { return l.disk[n]
 // FreeGPUs is what is left of each device of a node, in thousandths; not to
 // be modified.
 func (l *Ledger) FreeGPUs(n topology.NodeID) []int16 { return l.gpus[n] }
+
+// Dimensions is the length of a Vector: cpu in MHz, memory and disk in bytes,
+// GPUs in thousandths of a device.
+const Dimensions = 4
+
+// A Vector is a demand or a capacity as plain numbers; +Inf is no limit. Parts
+// of GPUs add up in it, which they do on one device only: what a node's vector
+// has room for may still not fit its devices.
+type Vector [Dimensions]float64
+
+// Demand is the vector of d.
+func Demand(d topology.Resources) Vector {
+	return Vector{float64(d.CPU), float64(d.Memory), float64(d.Disk), float64(d.GPUs) * float64(share(d))}
+}
+
+// Free is the vector of what is left on node n.
+func (l *Ledger) Free(n topology.NodeID) Vector {
+	bytes := func(b topology.Bytes) float64 {
+		if b == math.MaxInt64 {
+			return math.Inf(1)
+		}
+		return float64(b)
+	}
+	var milli float64
+	for _, free := range l.gpus[n] {
+		milli += float64(free)
+	}
+	return Vector{float64(l.cpu[n]), bytes(l.memory[n]), bytes(l.disk[n]), milli}
+}
+
+// Admits reports whether node n satisfies the constraints and has room for d.
+func (l *Ledger) Admits(n topology.NodeID, d topology.Resources, cs []workloads.Constraint) bool {
+	return l.Fits(n, d) && AllowsAll(&l.nodes[n], cs) == nil
+}
 
 // Fits reports whether node n has room for d.
 func (l *Ledger) Fits(n topology.NodeID, d topology.Resources) bool {

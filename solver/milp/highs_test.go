@@ -1,0 +1,37 @@
+//go:build highs
+
+package milp_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"caravan/solver"
+	"caravan/solver/milp"
+	"caravan/topology"
+	"caravan/workloads/instances"
+	"caravan/workloads/placement"
+)
+
+func TestHiGHS(t *testing.T) {
+	engine, err := milp.NewHiGHS(0)
+	require.NoError(t, err)
+	top, w, err := instances.PipelineFamily{Pipelines: 3, Operators: 3, Nodes: 10, Tightness: 1}.Instance(1)
+	require.NoError(t, err)
+	p := &solver.Problem{Topology: top, Workload: w, Model: placement.Model{Network: placement.Fixed, Routing: topology.RouteDirect}}
+	sol, err := solver.Solve(context.Background(), milp.Solver{Engine: engine}, p)
+	require.NoError(t, err)
+	assert.Equal(t, solver.Optimal, sol.Status)
+	assert.InDelta(t, sol.Cost, sol.Bound, 1e-6*sol.Cost)
+}
+
+func TestHiGHSSaysInfeasible(t *testing.T) {
+	engine, err := milp.NewHiGHS(0)
+	require.NoError(t, err)
+	sol, err := solver.Solve(context.Background(), milp.Solver{Engine: engine}, two(t))
+	require.NoError(t, err)
+	assert.Equal(t, solver.Infeasible, sol.Status)
+}

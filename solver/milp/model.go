@@ -1,0 +1,240 @@
+package milp
+
+import (
+	"fmt"
+	"math"
+
+	"caravan/solver"
+	"caravan/topology"
+	"caravan/workloads"
+	"caravan/workloads/placement"
+)
+
+// A Model is a mixed-integer linear program: minimise Scale*Cost*x with
+// Lower <= x <= Upper and the rows, variables whole where Integer says so.
+type Model struct {
+	Name         string
+	Cost         []float64
+	Lower, Upper []float64
+	Integer      []bool
+	Labels       []string // of the variables
+	Rows         []Row
+	// Scale is the objective's unit per unit of Cost, chosen so that costs are
+	// of a size that engines like.
+	Scale float64
+
+	items []item
+}
+
+// A Row is Lower <= sum Value*x[Index] <= Upper; bounds may be infinite.
+type Row struct {
+	Label        string
+	Index        []int
+	Value        []float64
+	Lower, Upper float64
+}
+
+// An item is a chain or an instance: its variables by operator.
+type item struct {
+	pipeline, job, group, instance int
+	ops                            [][]choice
+}
+
+// A choice is a node for an operator, and the variable that says so.
+type choice struct {
+	node     topology.NodeID
+	variable int
+}
+
+// Build states a problem with an additive objective as a flow: x is 1 where an
+// operator runs, and between two operators y carries a unit from the node of
+// the one to the node of the other. Of the compact formulations compared (weak
+// products, big M, flow) it has by far the tightest relaxation. Berkeley
+// contention is not linear in it.
+func Build(p *solver.Problem) (*Model, error) {
+	terms, err := p.Terms()
+	if err != nil {
+		return nil, err
+	}
+	nodes := p.Topology.Nodes()
+	for i := range nodes {
+		if p.Model.Discipline(&nodes[i]) == topology.PerOperator {
+			return nil, fmt.Errorf("contention %q is not linear: node %q multiplies the work of operators that share it", placement.Berkeley, nodes[i].Name)
+		}
+	}
+	b := builder{p: p, terms: terms, ledger: placement.NewLedger(p.Topology), m: &Model{Name: "placement", Scale: scale(p, terms)}}
+	b.use = make([]Row, len(nodes)*placement.Dimensions)
+	for i := range p.Workload.Pipelines {
+		if err := b.pipeline(i); err != nil {
+			return nil, err
+		}
+	}
+	for j := range p.Workload.Jobs {
+		for g := range p.Workload.Jobs[j].Groups {
+			b.group(j, g)
+		}
+	}
+	b.capacities()
+	return b.m, nil
+}
+
+// scale makes an item cost about 100.
+func scale(p *solver.Problem, terms solver.Terms) float64 {
+	largest := 0.0
+	for i := range p.Workload.Pipelines {
+		for j := range p.Workload.Pipelines[i].Operators {
+			for n := range p.Topology.Nodes() {
+				if c := terms.Own(i, j, topology.NodeID(n)); !math.IsInf(c, 1) {
+					largest = max(largest, math.Abs(c))
+				}
+			}
+		}
+	}
+	if largest == 0 {
+		return 1
+	}
+	return largest / 100
+}
+
+type builder struct {
+	p      *solver.Problem
+	terms  solver.Terms
+	ledger *placement.Ledger
+	m      *Model
+	use    []Row // of every resource of every node
+}
+
+func (b *builder) variable(label string, cost float64, integer bool) int {
+	m := b.m
+	m.Labels = append(m.Labels, label)
+	m.Cost = append(m.Cost, cost/m.Scale)
+	m.Lower, m.Upper = append(m.Lower, 0), append(m.Upper, 1)
+	m.Integer = append(m.Integer, integer)
+	return len(m.Cost) - 1
+}
+
+// choices makes the variables of one operator or instance, and the row that
+// one of them is 1.
+func (b *builder) choices(label string, pin topology.NodeID, d topology.Resources, cs []workloads.Constraint, cost func(topology.NodeID) float64) []choice {
+	var out []choice
+	one := Row{Label: "place_" + label, Lower: 1, Upper: 1}
+	need := placement.Demand(d)
+	for i := range b.p.Topology.Nodes() {
+		n := topology.NodeID(i)
+		if pin != topology.None && pin != n || !b.ledger.Admits(n, d, cs) {
+			continue
+		}
+		c := cost(n)
+		if math.IsInf(c, 1) {
+			continue
+		}
+		v := b.variable(fmt.Sprintf("x_%s_%d", label, n), c, true)
+		out = append(out, choice{n, v})
+		one.Index, one.Value = append(one.Index, v), append(one.Value, 1)
+		for dim, amount := range need {
+			if amount > 0 {
+				row := &b.use[i*placement.Dimensions+dim]
+				row.Index, row.Value = append(row.Index, v), append(row.Value, amount)
+			}
+		}
+	}
+	b.m.Rows = append(b.m.Rows, one)
+	return out
+}
+
+func (b *builder) pipeline(i int) error {
+	w := &b.p.Workload.Pipelines[i]
+	pins, err := w.Pins()
+	if err != nil {
+		return err
+	}
+	it := item{pipeline: i, job: -1}
+	for j := range w.Operators {
+		o := &w.Operators[j]
+		it.ops = append(it.ops, b.choices(fmt.Sprintf("%d_%d", i, j), pins[j], o.Demand, o.Constraints, func(n topology.NodeID) float64 { return b.terms.Own(i, j, n) }))
+	}
+	for j := range len(it.ops) - 1 {
+		b.flow(i, j, it.ops[j], it.ops[j+1])
+	}
+	b.m.items = append(b.m.items, it)
+	return nil
+}
+
+// flow joins the choices of operator j to those of the next.
+func (b *builder) flow(i, j int, from, to []choice) {
+	out := make([]Row, len(from))
+	in := make([]Row, len(to))
+	nodes := b.p.Topology.Nodes()
+	for a, f := range from {
+		out[a] = Row{Label: fmt.Sprintf("out_%d_%d_%d", i, j, f.node), Index: []int{f.variable}, Value: []float64{-1}}
+	}
+	for c, t := range to {
+		in[c] = Row{Label: fmt.Sprintf("in_%d_%d_%d", i, j, t.node), Index: []int{t.variable}, Value: []float64{-1}}
+	}
+	for a, f := range from {
+		for c, t := range to {
+			cost := b.terms.Edge(i, j, f.node, t.node)
+			if math.IsInf(cost, 1) || f.node == t.node && nodes[f.node].NoColocate {
+				continue
+			}
+			y := b.variable(fmt.Sprintf("y_%d_%d_%d_%d", i, j, f.node, t.node), cost, false)
+			out[a].Index, out[a].Value = append(out[a].Index, y), append(out[a].Value, 1)
+			in[c].Index, in[c].Value = append(in[c].Index, y), append(in[c].Value, 1)
+		}
+	}
+	b.m.Rows = append(b.m.Rows, out...)
+	b.m.Rows = append(b.m.Rows, in...)
+}
+
+func (b *builder) group(j, g int) {
+	group := &b.p.Workload.Jobs[j].Groups[g]
+	for k := range group.Count {
+		choices := b.choices(fmt.Sprintf("j%d_%d_%d", j, g, k), topology.None, group.Demand, group.Constraints, func(n topology.NodeID) float64 { return b.terms.Instance(j, g, n) })
+		b.m.items = append(b.m.items, item{pipeline: -1, job: j, group: g, instance: k, ops: [][]choice{choices}})
+	}
+}
+
+// capacities adds the rows of the resources that can run out, counted in parts
+// of the capacity.
+func (b *builder) capacities() {
+	for i := range b.p.Topology.Nodes() {
+		free := b.ledger.Free(topology.NodeID(i))
+		for dim, c := range free {
+			row := b.use[i*placement.Dimensions+dim]
+			var sum float64
+			for _, v := range row.Value {
+				sum += v
+			}
+			if sum <= c {
+				continue
+			}
+			for k := range row.Value {
+				row.Value[k] /= c
+			}
+			row.Label = fmt.Sprintf("fit_%d_%d", i, dim)
+			row.Lower, row.Upper = math.Inf(-1), 1
+			b.m.Rows = append(b.m.Rows, row)
+		}
+	}
+}
+
+// Placement reads the values of the variables.
+func (m *Model) Placement(w *workloads.Workload, x []float64) placement.Placement {
+	out := placement.Unplaced(w)
+	for _, it := range m.items {
+		for j, choices := range it.ops {
+			best, value := topology.None, 0.5
+			for _, c := range choices {
+				if x[c.variable] > value {
+					best, value = c.node, x[c.variable]
+				}
+			}
+			if it.pipeline >= 0 {
+				out.Pipelines[it.pipeline][j] = best
+			} else {
+				out.Jobs[it.job][it.group][it.instance] = best
+			}
+		}
+	}
+	return out
+}
