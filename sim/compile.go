@@ -14,9 +14,15 @@ import (
 
 // compile turns a Config into flat tables indexed by dense numbers.
 func compile(c Config) (*run, error) {
-	r := &run{c: c, eng: des.New(), network: c.Model.Network}
+	r := &run{c: c, network: c.Model.Network, endAt: c.Duration, limit: c.Requests}
 	if r.network == "" {
 		r.network = placement.FIFO
+	}
+	if r.endAt <= 0 {
+		r.endAt = math.MaxInt64
+	}
+	if r.limit <= 0 {
+		r.limit = math.MaxInt
 	}
 	if len(c.Placement.Pipelines) != len(c.Workload.Pipelines) {
 		return nil, fmt.Errorf("sim: the placement covers %d pipelines of %d", len(c.Placement.Pipelines), len(c.Workload.Pipelines))
@@ -66,6 +72,9 @@ func (r *run) findDirect() {
 		o := &r.ops[i]
 		s := &r.stations[o.station]
 		o.plain = !r.sifts && !s.faulty && s.limit == 0 && !o.guarded && o.limit == 0 && o.batch <= 1 && o.need <= 1 && len(o.edges) <= 1 && o.next == nil
+		if o.way = -1; len(o.edges) > 0 {
+			o.way = o.edges[0]
+		}
 	}
 	for i := range r.stations {
 		if s := &r.stations[i]; s.direct && s.discipline != topology.Delay {
@@ -144,7 +153,7 @@ func (r *run) compilePipeline(p int, rank map[int]uint8, subjectOf map[string]in
 		pl.placed = pl.placed && n != topology.None
 	}
 	if pl.placed {
-		pl.source = newSource(w.Arrivals, r.stream("pipeline", w.Name, "arrivals"), r.c.InverseExp)
+		pl.source = newSource(&w.Arrivals, r.stream("pipeline", w.Name, "arrivals"), r.c.InverseExp)
 		for j := range w.Operators {
 			r.compileOperator(p, j)
 		}
@@ -197,6 +206,7 @@ func (r *run) compileOperator(p, j int) {
 		}
 		o.slow = float64(k)
 	}
+	o.scaled = o.workBy >= 0 || o.slow != 1 || o.speed != 1 || o.coldStart > 0
 	r.ops = append(r.ops, o)
 }
 
@@ -227,7 +237,7 @@ func (r *run) compileEdges(p int) error {
 	routed := w.Routed()
 	pl.routed = routed
 	r.sifts = r.sifts || w.DropLate || !w.IsChain()
-	draws, joins := 0, 0
+	joins := 0
 	for j := range w.Operators {
 		o := &r.ops[int(pl.first)+j]
 		from := &w.Operators[j]
@@ -257,16 +267,15 @@ func (r *run) compileEdges(p int) error {
 			continue
 		}
 		if o.work.random() {
-			o.workAt = int32(draws)
-			draws++
+			o.workAt = int32(len(pl.demands))
+			pl.demands = append(pl.demands, o.work)
 		}
 		if o.output.random() && len(o.edges) > 0 {
-			o.outputAt = int32(draws)
-			draws++
+			o.outputAt = int32(len(pl.demands))
+			pl.demands = append(pl.demands, o.output)
 		}
 	}
-	pl.draws = draws > 0
-	r.stride = max(r.stride, draws)
+	r.stride = max(r.stride, len(pl.demands))
 	r.joinStride = max(r.joinStride, joins)
 	return nil
 }

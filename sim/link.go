@@ -39,11 +39,9 @@ type medium struct {
 	bytes    float64
 }
 
-// send starts t on its way along edge e.
-func (r *run) send(t uint32, e int32) {
+// send starts t, which leaves o, on its way along edge e.
+func (r *run) send(t uint32, tok *token, o *op, e int32) {
 	ed := &r.edges[e]
-	tok := &r.tokens[t]
-	o := &r.ops[tok.op]
 	to := &r.ops[ed.to]
 	if to.limit > 0 && to.need <= 1 {
 		tok.flags |= flagCredit
@@ -51,13 +49,12 @@ func (r *run) send(t uint32, e int32) {
 	tok.edge = e
 	if ed.local {
 		tok.op = ed.to
-		r.enter(t)
+		r.enter(t, tok, to)
 		return
 	}
-	switch {
-	case o.outputAt >= 0:
+	if o.outputAt >= 0 {
 		tok.bytes = r.draws[int(tok.req)*r.stride+int(o.outputAt)]
-	default:
+	} else {
 		tok.bytes = o.output.draw(o.stream)
 	}
 	if o.outputBy >= 0 {
@@ -67,7 +64,7 @@ func (r *run) send(t uint32, e int32) {
 	switch r.network {
 	case placement.FIFO:
 		tok.hop = 0
-		r.transmit(t)
+		r.transmit(t, tok, ed)
 	case placement.Fixed:
 		r.fly(t)
 	default:
@@ -182,20 +179,20 @@ func (r *run) hopAfter(t uint32, d time.Duration) {
 // hop ends the crossing of a link: on to the next, or into the operator.
 func (r *run) hop(t uint32) {
 	tok := &r.tokens[t]
+	ed := &r.edges[tok.edge]
 	tok.hop++
-	if int(tok.hop) < len(r.edges[tok.edge].links) {
-		r.transmit(t)
+	if int(tok.hop) < len(ed.links) {
+		r.transmit(t, tok, ed)
 		return
 	}
-	r.enter(t)
+	r.enter(t, tok, &r.ops[tok.op])
 }
 
 // transmit puts t on the next link of a store-and-forward route. On a link
 // that never changes, first come first served fixes the departure at once
 // (Lindley's recursion), which saves the event between.
-func (r *run) transmit(t uint32) {
-	tok := &r.tokens[t]
-	w := &r.wires[r.edges[tok.edge].links[tok.hop]]
+func (r *run) transmit(t uint32, tok *token, ed *edge) {
+	w := &r.wires[ed.links[tok.hop]]
 	m := &r.media[w.medium]
 	if m.changes {
 		m.queue.push(t)
@@ -228,11 +225,7 @@ func (m *medium) count(bytes float64) {
 
 // measured is how much of [from, to) lies in the measured span.
 func (r *run) measured(from, to time.Duration) time.Duration {
-	from = max(from, r.measuredFrom)
-	if r.c.Duration > 0 {
-		to = min(to, r.c.Duration)
-	}
-	return max(to-from, 0)
+	return max(min(to, r.endAt)-max(from, r.measuredFrom), 0)
 }
 
 // sendNext begins to serialise the first message of a changing medium whose

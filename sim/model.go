@@ -93,9 +93,9 @@ type pipe struct {
 	deadline    time.Duration
 	dropLate    bool
 	routed      bool
-	draws       bool // something is drawn when a request is created
 	placed      bool
-	requests    *des.Stream
+	demands     []sampler   // drawn when a request is created, in this order
+	requests    *des.Stream // that they are drawn from
 	source      source
 }
 
@@ -121,14 +121,16 @@ type op struct {
 	workAt, outputAt int32       // in the request's draws; -1 draws at start
 	workBy, outputBy int32       // trace columns that scale them, -1 for none
 	stream           *des.Stream // for draws at start
+	scaled           bool        // the work drawn is not yet the time it takes
 
 	limit   int32 // bounded queue; 0 is unbounded
 	held    int32 // places taken in it
 	blocked ring  // tokens elsewhere that wait for a place
 	guarded bool  // some successor has a bounded queue
 	// plain operators of chains that nothing can end early pass tokens
-	// straight to their station and on to their one successor.
+	// straight to their station and along their one edge, -1 at the end.
 	plain bool
+	way   int32
 
 	coldStart time.Duration
 	cold      bool

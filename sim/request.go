@@ -6,77 +6,68 @@ import (
 	"caravan/sim/des"
 )
 
-// create starts a request of pipeline p: a token for each of its first
-// operators. row is its line of the arrival trace, -1 without one.
-func (r *run) create(p int32, row int32) {
-	pl := &r.pipes[p]
+// create starts a request of pl, which is pipeline p: a token for each of its
+// first operators. row is its line of the arrival trace, -1 without one.
+func (r *run) create(pl *pipe, p int32, row int32) {
 	q := r.newRequest()
 	req := &r.requests[q]
-	req.createdAt, req.deadlineAt, req.wait = r.now, 0, 0
-	req.pipeline, req.row = p, row
-	req.class, req.level, req.ended = 0, pl.level, false
+	*req = request{createdAt: r.now, pipeline: p, live: int32(len(pl.entries)), row: row, level: pl.level}
 	if pl.deadline > 0 {
 		req.deadlineAt = r.now + pl.deadline
 	}
 	if len(pl.classes) > 0 {
-		u := pl.requests.Float64()
-		for i := range pl.classes {
-			if u -= pl.classes[i].share; u < 0 || i == len(pl.classes)-1 {
-				req.class, req.level = uint8(i), pl.classes[i].level
-				break
-			}
-		}
+		pl.classify(req)
 	}
-	if pl.draws {
-		r.drawDemands(pl, q)
-	}
+	r.drawDemands(pl, q)
 	r.made++
 	r.alive++
-	req.live = int32(len(pl.entries))
 	level := req.level
-	for _, o := range pl.entries {
+	for _, i := range pl.entries {
 		t := r.newToken()
-		r.tokens[t].begin(q, o, level)
-		if to := &r.ops[o]; to.limit > 0 {
-			if to.held >= to.limit {
-				r.stations[to.station].wait.rejected++
+		tok, o := &r.tokens[t], &r.ops[i]
+		tok.begin(q, i, level)
+		if o.limit > 0 {
+			if o.held >= o.limit {
+				r.stations[o.station].wait.rejected++
 				r.abandon(t, Rejected)
 				continue
 			}
-			to.held++
-			r.tokens[t].flags |= flagCredit
+			o.held++
+			tok.flags |= flagCredit
 		}
-		r.enter(t)
+		r.enter(t, tok, o)
+	}
+}
+
+// classify draws the class of a request.
+func (pl *pipe) classify(req *request) {
+	u := pl.requests.Float64()
+	for i := range pl.classes {
+		if u -= pl.classes[i].share; u < 0 || i == len(pl.classes)-1 {
+			req.class, req.level = uint8(i), pl.classes[i].level
+			return
+		}
 	}
 }
 
 // drawDemands draws what the request will need everywhere, in operator order,
 // so that where it is placed changes none of it.
 func (r *run) drawDemands(pl *pipe, q uint32) {
-	base := int(q) * r.stride
-	for i := pl.first; i < pl.last; i++ {
-		o := &r.ops[i]
-		if o.workAt >= 0 {
-			r.draws[base+int(o.workAt)] = o.work.draw(pl.requests)
-		}
-		if o.outputAt >= 0 {
-			r.draws[base+int(o.outputAt)] = o.output.draw(pl.requests)
-		}
+	draws := r.draws[int(q)*r.stride:]
+	for i := range pl.demands {
+		draws[i] = pl.demands[i].draw(pl.requests)
 	}
 }
 
-// enter brings a message to its operator: through the join, the batch, and
+// enter brings a message to its operator o: through the join, the batch, and
 // into the station.
-func (r *run) enter(t uint32) {
-	tok := &r.tokens[t]
-	o := &r.ops[tok.op]
+func (r *run) enter(t uint32, tok *token, o *op) {
 	if o.plain {
-		tok.remaining = -1
-		r.join(o.station, t)
+		r.join(t, tok, o)
 		return
 	}
 	if r.requests[tok.req].ended {
-		r.vanish(t)
+		r.vanish(t, tok)
 		return
 	}
 	if o.need > 1 {
@@ -84,7 +75,7 @@ func (r *run) enter(t uint32) {
 		*c++
 		if *c&joinCount < uint16(o.need) {
 			tok.flags &^= flagCredit // the place is the request's, and the last message takes it over
-			r.vanish(t)
+			r.vanish(t, tok)
 			return
 		}
 		if *c&joinPlace != 0 {
@@ -92,13 +83,12 @@ func (r *run) enter(t uint32) {
 		}
 		*c = 0
 	}
-	tok.remaining = -1
 	tok.flags &^= flagServed
 	if o.batch > 1 {
 		r.gather(t)
 		return
 	}
-	r.join(o.station, t)
+	r.join(t, tok, o)
 }
 
 // A join's counter: how many messages have come, and whether the request
@@ -120,34 +110,36 @@ func (r *run) abandon(t uint32, why Outcome) {
 	}
 	if req := &r.requests[r.tokens[t].req]; !req.ended {
 		req.ended = true
-		r.observe(r.tokens[t].req, why)
+		r.observe(r.tokens[t].req, &r.pipes[req.pipeline], why)
 	}
-	r.vanish(t)
+	r.vanish(t, &r.tokens[t])
 }
 
 // vanish ends a token; the last one ends its request.
-func (r *run) vanish(t uint32) {
-	if r.tokens[t].flags&flagCredit != 0 {
+func (r *run) vanish(t uint32, tok *token) {
+	if tok.flags&flagCredit != 0 {
 		r.releasePlace(t)
+		tok = &r.tokens[t] // others went on, and may have moved the tokens
 	}
-	q := r.tokens[t].req
-	r.tokens[t].gen++
+	q := tok.req
+	tok.gen++
 	r.freeTokens = append(r.freeTokens, t)
 	req := &r.requests[q]
 	req.live--
 	if req.live > 0 {
 		return
 	}
+	p := req.pipeline
+	pl := &r.pipes[p]
 	if !req.ended {
-		r.observe(q, Answered)
+		r.observe(q, pl, Answered)
 	}
 	r.alive--
-	p := req.pipeline
 	if r.joinStride > 0 {
 		r.clearJoins(q)
 	}
 	r.freeRequests = append(r.freeRequests, q)
-	r.requestEnded(p)
+	r.requestEnded(&pl.source, p)
 }
 
 // clearJoins resets the join counters of a request that ended halfway, and
@@ -169,54 +161,52 @@ func (r *run) clearJoins(q uint32) {
 	}
 }
 
-// depart sends a served token (and the batch behind it) on.
-func (r *run) depart(t uint32) {
-	if o := &r.ops[r.tokens[t].op]; o.plain {
-		if len(o.edges) == 0 {
-			r.vanish(t)
+// depart sends a token that o has served (and the batch behind it) on.
+func (r *run) depart(t uint32, tok *token, o *op) {
+	if o.plain {
+		if o.way < 0 {
+			r.vanish(t, tok)
 			return
 		}
-		r.send(t, o.edges[0])
+		r.send(t, tok, o, o.way)
 		return
 	}
-	if r.tokens[t].flags&flagLeader != 0 {
-		r.tokens[t].flags &^= flagLeader
-		guarded := r.ops[r.tokens[t].op].guarded
-		for m := r.tokens[t].next; m != noToken; {
+	if tok.flags&flagLeader != 0 {
+		tok.flags &^= flagLeader
+		for m := tok.next; m != noToken; {
 			next := r.tokens[m].next
-			if !guarded || r.claimPlaces(m) {
-				r.departOne(m)
+			if !o.guarded || r.claimPlaces(m) {
+				r.departOne(m, o)
 			}
 			m = next
 		}
 	}
-	r.departOne(t)
+	r.departOne(t, o)
 }
 
-func (r *run) departOne(t uint32) {
+func (r *run) departOne(t uint32, o *op) {
 	tok := &r.tokens[t]
 	if r.requests[tok.req].ended {
-		r.vanish(t)
+		r.vanish(t, tok)
 		return
 	}
-	o := &r.ops[tok.op]
 	if o.next != nil {
 		if tok.flags&flagRouted == 0 {
 			r.choose(t)
 		}
 		tok.flags &^= flagRouted
 		if tok.edge < 0 {
-			r.vanish(t)
+			r.vanish(t, tok)
 			return
 		}
-		r.send(t, tok.edge)
+		r.send(t, tok, o, tok.edge)
 		return
 	}
 	switch len(o.edges) {
 	case 0:
-		r.vanish(t)
+		r.vanish(t, tok)
 	case 1:
-		r.send(t, o.edges[0])
+		r.send(t, tok, o, o.edges[0])
 	default:
 		r.fork(t, o.edges)
 	}
@@ -225,13 +215,15 @@ func (r *run) departOne(t uint32) {
 // fork sends a copy along each edge; the first goes last, since it is t.
 func (r *run) fork(t uint32, edges []int32) {
 	from := r.tokens[t]
+	o := &r.ops[from.op]
 	r.requests[from.req].live += int32(len(edges) - 1)
 	for _, e := range edges[1:] {
 		copied := r.newToken()
-		r.tokens[copied].begin(from.req, from.op, from.level)
-		r.send(copied, e)
+		tok := &r.tokens[copied]
+		tok.begin(from.req, from.op, from.level)
+		r.send(copied, tok, o, e)
 	}
-	r.send(t, edges[0])
+	r.send(t, &r.tokens[t], o, edges[0])
 }
 
 // choose draws the branch that t takes after a routed operator; edge -1 leaves.
@@ -309,9 +301,10 @@ func (r *run) grantPlaces(o *op) {
 		}
 		if r.tokens[b].flags&flagHolds != 0 {
 			r.tokens[b].flags &^= flagHolds
-			r.leaveStation(r.ops[r.tokens[b].op].station)
+			r.leaveStation(&r.stations[r.ops[r.tokens[b].op].station])
 		}
-		r.depart(b)
+		tok := &r.tokens[b]
+		r.depart(b, tok, &r.ops[tok.op])
 	}
 }
 
@@ -360,8 +353,9 @@ func (r *run) dispatch(o *op) {
 		t = next
 	}
 	if leader != noToken {
-		r.tokens[leader].flags |= flagLeader
-		r.join(o.station, leader)
+		tok := &r.tokens[leader]
+		tok.flags |= flagLeader
+		r.join(leader, tok, o)
 	}
 }
 
@@ -376,12 +370,11 @@ func (r *run) startFollowers(leader uint32, wait time.Duration) {
 }
 
 // observe records how a request ended.
-func (r *run) observe(q uint32, how Outcome) {
+func (r *run) observe(q uint32, pl *pipe, how Outcome) {
 	req := &r.requests[q]
 	if req.createdAt < r.measuredFrom {
 		return
 	}
-	pl := &r.pipes[req.pipeline]
 	latency := r.now - req.createdAt
 	late := req.deadlineAt > 0 && r.now > req.deadlineAt
 	r.subjects[pl.subject].add(req, how, latency, late)

@@ -62,8 +62,8 @@ func (l *levels) pushFront(level uint8, x uint32) {
 
 // pop takes the first of the best level.
 func (l *levels) pop() (uint32, bool) {
-	for w, set := range l.some {
-		if set != 0 {
+	for w := range l.some {
+		if set := l.some[w]; set != 0 {
 			level := w<<6 | bits.TrailingZeros64(set)
 			q := &l.queues[level]
 			x := q.pop()

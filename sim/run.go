@@ -13,7 +13,7 @@ import (
 // run is the state of one replication.
 type run struct {
 	c       Config
-	eng     *des.Engine
+	eng     des.Engine
 	now     time.Duration
 	network placement.Network
 
@@ -44,7 +44,9 @@ type run struct {
 	workSeen []float64
 
 	measuredFrom time.Duration
-	made         int // requests created
+	endAt        time.Duration // the horizon, if there is one
+	limit        int           // requests in all
+	made         int           // requests created
 	alive        int // of them, not ended
 	preempted    uint64
 	flowGen      uint16
@@ -90,8 +92,8 @@ func (r *run) handle(ev des.Event) {
 	slot := ev.Slot()
 	switch ev.Kind() {
 	case evDone:
-		if r.tokens[slot].gen == ev.Gen() {
-			r.done(slot)
+		if tok := &r.tokens[slot]; tok.gen == ev.Gen() {
+			r.done(slot, tok)
 		}
 	case evHop:
 		r.hop(slot)

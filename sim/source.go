@@ -10,24 +10,25 @@ import (
 
 // A source generates the arrivals of one pipeline, one event ahead.
 type source struct {
-	arrivals workloads.Arrivals
-	stream   *des.Stream
-	think    sampler
+	kind     workloads.ArrivalKind
 	inverse  bool
+	stream   *des.Stream
+	gap      float64       // Poisson: mean, seconds
 	stopAt   time.Duration // no arrival at or after
 	limit    int           // requests in all
-	gap      float64       // Poisson: mean, seconds
 	count    int           // so far
-	next     int           // position in the trace
 	batch    int
+	next     int // position in the trace
+	think    sampler
+	arrivals *workloads.Arrivals
 	// MMPP: the state and when it is left.
 	state  int
 	leftAt time.Duration
 }
 
-func newSource(a workloads.Arrivals, stream *des.Stream, inverse bool) source {
+func newSource(a *workloads.Arrivals, stream *des.Stream, inverse bool) source {
 	s := source{
-		arrivals: a, stream: stream, inverse: inverse, batch: max(a.Batch, 1),
+		kind: a.Kind, arrivals: a, stream: stream, inverse: inverse, batch: max(a.Batch, 1),
 		stopAt: a.StopAt, limit: a.Count, think: newSampler(a.Think, inverse),
 	}
 	if a.Rate > 0 {
@@ -52,38 +53,38 @@ func (s *source) exp() float64 {
 // begin schedules the first arrivals of pipeline p.
 func (r *run) begin(p int32) {
 	s := &r.pipes[p].source
-	switch s.arrivals.Kind {
+	switch s.kind {
 	case workloads.Closed:
 		for range s.arrivals.Population {
-			r.arriveAt(p, s.arrivals.StartAt+topology.Seconds(s.think.draw(s.stream)))
+			r.arriveAt(s, p, s.arrivals.StartAt+topology.Seconds(s.think.draw(s.stream)))
 		}
 	case workloads.Periodic:
-		r.arriveAt(p, s.arrivals.StartAt)
+		r.arriveAt(s, p, s.arrivals.StartAt)
 	case workloads.MMPP:
 		s.leftAt = s.arrivals.StartAt + topology.Seconds(s.arrivals.States[0].Mean.Seconds()*s.exp())
-		r.arriveAt(p, s.after(s.arrivals.StartAt))
+		r.arriveAt(s, p, s.after(s.arrivals.StartAt))
 	case workloads.Trace:
 		for s.next < len(s.arrivals.Times) && s.arrivals.Times[s.next] < s.arrivals.StartAt {
 			s.next++
 		}
 		if s.next < len(s.arrivals.Times) {
-			r.arriveAt(p, s.arrivals.Times[s.next])
+			r.arriveAt(s, p, s.arrivals.Times[s.next])
 		}
 	default:
-		r.arriveAt(p, s.after(s.arrivals.StartAt))
+		r.arriveAt(s, p, s.after(s.arrivals.StartAt))
 	}
 }
 
-func (r *run) arriveAt(p int32, at time.Duration) {
-	if s := &r.pipes[p].source; at < s.stopAt && s.count < s.limit {
+func (r *run) arriveAt(s *source, p int32, at time.Duration) {
+	if at < s.stopAt && s.count < s.limit {
 		r.eng.Schedule(at, prioArrive, des.NewEvent(evArrive, 0, uint32(p)))
 	}
 }
 
 // after is the instant of the arrival that follows one at the given instant.
 func (s *source) after(now time.Duration) time.Duration {
-	a := &s.arrivals
-	switch a.Kind {
+	a := s.arrivals
+	switch s.kind {
 	case workloads.Periodic:
 		return now + a.Period
 	case workloads.Poisson:
@@ -115,43 +116,43 @@ func (s *source) afterBursty(now time.Duration) time.Duration {
 
 // arrive lets pipeline p's next request (or batch of them) appear.
 func (r *run) arrive(p int32) {
-	s := &r.pipes[p].source
-	if r.c.Requests > 0 && r.made >= r.c.Requests {
+	if r.made >= r.limit {
 		return
 	}
+	pl := &r.pipes[p]
+	s := &pl.source
 	row := int32(-1)
-	if s.arrivals.Kind == workloads.Trace {
+	if s.kind == workloads.Trace {
 		row = int32(s.next)
 		s.next++
 	}
 	for range s.batch {
-		if s.count >= s.limit || r.c.Requests > 0 && r.made >= r.c.Requests {
+		if s.count >= s.limit || r.made >= r.limit {
 			break
 		}
 		s.count++
-		r.create(p, row)
+		r.create(pl, p, row)
 	}
-	switch s.arrivals.Kind {
+	switch s.kind {
 	case workloads.Closed: // the next one comes when this one is answered
 	case workloads.Trace:
 		if s.next < len(s.arrivals.Times) {
-			r.arriveAt(p, s.arrivals.Times[s.next])
+			r.arriveAt(s, p, s.arrivals.Times[s.next])
 		}
 	case workloads.Poisson:
-		r.arriveAt(p, r.now+topology.Seconds(s.exp()*s.gap))
+		r.arriveAt(s, p, r.now+topology.Seconds(s.exp()*s.gap))
 	default:
-		r.arriveAt(p, s.after(r.now))
+		r.arriveAt(s, p, s.after(r.now))
 	}
 }
 
 // requestEnded lets the user of a closed loop think and send again, and ends
 // a run that counts requests with its last answer.
-func (r *run) requestEnded(p int32) {
-	s := &r.pipes[p].source
-	if s.arrivals.Kind == workloads.Closed {
-		r.arriveAt(p, r.now+topology.Seconds(s.think.draw(s.stream)))
+func (r *run) requestEnded(s *source, p int32) {
+	if s.kind == workloads.Closed {
+		r.arriveAt(s, p, r.now+topology.Seconds(s.think.draw(s.stream)))
 	}
-	if r.alive == 0 && r.c.Requests > 0 && r.made >= r.c.Requests {
+	if r.alive == 0 && r.made >= r.limit {
 		r.over = true
 	}
 }

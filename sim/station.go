@@ -151,15 +151,17 @@ func newStation(node *topology.Node, id topology.NodeID, d topology.Discipline, 
 	return s
 }
 
-// join brings token t to station si: into service if it can, else to wait.
-func (r *run) join(si int32, t uint32) {
-	s := &r.stations[si]
+// join brings token t to the station of its operator o: into service if it
+// can, else to wait.
+func (r *run) join(t uint32, tok *token, o *op) {
+	s := &r.stations[o.station]
 	if s.direct {
 		s.present++
 		s.use.number.came(r.now)
-		r.serveDirectly(s, t)
+		r.serveDirectly(s, t, tok, o)
 		return
 	}
+	tok.remaining = -1
 	if s.limit > 0 && s.present >= s.limit {
 		s.wait.rejected++
 		r.abandon(t, Rejected)
@@ -175,33 +177,32 @@ func (r *run) join(si int32, t uint32) {
 	}
 	s.present++
 	s.use.number.came(r.now)
-	r.tokens[t].since = r.now
+	tok.since = r.now
 	if s.shared {
-		r.shareJoin(si, t)
+		r.shareJoin(o.station, t)
 		return
 	}
 	if s.free > 0 && s.down == 0 {
-		r.start(si, t)
+		r.start(s, t, tok)
 		return
 	}
-	if s.preempts && s.down == 0 && r.preempt(si, t) {
+	if s.preempts && s.down == 0 && r.preempt(s, t) {
 		return
 	}
-	r.enqueue(s, t)
+	r.enqueue(s, t, tok)
 }
 
 // serveDirectly schedules the end of t's service on a direct station: it
 // starts when the first core is free (Kiefer and Wolfowitz, 1955; with one
 // core, Lindley's recursion).
-func (r *run) serveDirectly(s *station, t uint32) {
-	d := r.due(t)
+func (r *run) serveDirectly(s *station, t uint32, tok *token, o *op) {
+	d := r.service(tok, o)
 	startAt := r.now
 	if s.freeAt != nil {
 		startAt = max(startAt, s.freeAt[0])
 		s.occupyFirst(startAt + d)
 	}
 	endAt := startAt + d
-	tok := &r.tokens[t]
 	tok.remaining, tok.endAt = d, endAt
 	if startAt > r.now {
 		wait := startAt - r.now
@@ -236,47 +237,51 @@ func (s *station) occupyFirst(until time.Duration) {
 }
 
 // enqueue puts t at the back of its queue.
-func (r *run) enqueue(s *station, t uint32) {
+func (r *run) enqueue(s *station, t uint32, tok *token) {
 	switch {
 	case s.sized:
-		s.bySize.push(float64(r.due(t)), t)
+		s.bySize.push(float64(r.due(tok)), t)
 	case s.byLevel:
-		s.waiting.push(r.tokens[t].level, t)
+		s.waiting.push(tok.level, t)
 	default:
 		s.line.push(t)
 	}
 }
 
-// due returns the service that t still needs, drawing it if need be.
-func (r *run) due(t uint32) time.Duration {
-	tok := &r.tokens[t]
+// due returns the service that a token still needs, drawing it if need be.
+func (r *run) due(tok *token) time.Duration {
 	if tok.remaining < 0 {
-		o := &r.ops[tok.op]
-		w := r.work(tok, o)
-		if o.slow != 1 || o.speed != 1 { // the reference machine spares the division
-			w = w * o.slow / o.speed
-		}
-		tok.remaining = topology.Seconds(w)
-		if o.cold {
-			o.cold = false
-			tok.remaining += o.coldStart
-		}
+		tok.remaining = r.service(tok, &r.ops[tok.op])
 	}
 	return tok.remaining
 }
 
-// work returns the seconds of work of the operator for this request.
-func (r *run) work(tok *token, o *op) float64 {
+// service is how long o serves a token.
+func (r *run) service(tok *token, o *op) time.Duration {
 	var w float64
 	if o.workAt >= 0 {
 		w = r.draws[int(tok.req)*r.stride+int(o.workAt)]
 	} else {
 		w = o.work.draw(o.stream)
 	}
+	if o.scaled {
+		return r.scale(tok, o, w)
+	}
+	return topology.Seconds(w)
+}
+
+// scale is the time that w seconds of work take with the request's factor, on
+// the operator's machine, and after its cold start.
+func (r *run) scale(tok *token, o *op, w float64) time.Duration {
 	if o.workBy >= 0 {
 		w *= r.factor(tok.req, o.workBy)
 	}
-	return w
+	d := topology.Seconds(w * o.slow / o.speed)
+	if o.cold {
+		o.cold = false
+		d += o.coldStart
+	}
+	return d
 }
 
 // unwanted reports whether t need not be served: its request has ended on
@@ -291,12 +296,9 @@ func (r *run) unwanted(t uint32) bool {
 	return req.ended || req.deadlineAt > 0 && r.now > req.deadlineAt && r.pipes[req.pipeline].dropLate
 }
 
-// start puts t in service at station si, which has a core for it.
-func (r *run) start(si int32, t uint32) {
-	s := &r.stations[si]
-	d := r.due(t)
-	tok := &r.tokens[t]
-	req := &r.requests[tok.req]
+// start puts t in service at station s, which has a core for it.
+func (r *run) start(s *station, t uint32, tok *token) {
+	d := r.due(tok)
 	wait := r.now - tok.since
 	if tok.flags&flagServed == 0 {
 		s.wait.started++
@@ -306,7 +308,7 @@ func (r *run) start(si int32, t uint32) {
 	}
 	if wait > 0 {
 		s.wait.wait += wait
-		req.wait += wait
+		r.requests[tok.req].wait += wait
 	}
 	tok.flags |= flagServed | flagRunning
 	tok.endAt = r.now + d
@@ -316,6 +318,9 @@ func (r *run) start(si int32, t uint32) {
 		s.running.push(r.runLevel(s, tok), t)
 	}
 	r.eng.Schedule(tok.endAt, prioDone, des.NewEvent(evDone, tok.gen, t))
+	if tok.flags&(flagLeader|flagCredit) == 0 {
+		return
+	}
 	if tok.flags&flagLeader != 0 {
 		r.startFollowers(t, wait)
 	}
@@ -348,10 +353,10 @@ func (r *run) interrupt(s *station, t uint32) {
 // preempt makes room for t by interrupting a running token that ranks below
 // it: the lowest priority, latest started (Preemptive), or the longest
 // remaining work (SRPT). It reports whether t was started.
-func (r *run) preempt(si int32, t uint32) bool {
-	s := &r.stations[si]
+func (r *run) preempt(s *station, t uint32) bool {
+	tok := &r.tokens[t]
 	if s.sized {
-		mine := r.due(t)
+		mine := r.due(tok)
 		victim, longest := noToken, mine
 		q := &s.running.queues[0]
 		for i := range q.n {
@@ -366,23 +371,22 @@ func (r *run) preempt(si int32, t uint32) bool {
 		s.running.remove(0, victim)
 		r.interrupt(s, victim)
 		s.bySize.push(float64(r.tokens[victim].remaining), victim)
-		r.start(si, t)
+		r.start(s, t, tok)
 		return true
 	}
-	if s.running.worst() <= int(r.tokens[t].level) {
+	if s.running.worst() <= int(tok.level) {
 		return false
 	}
 	victim, level := s.running.popLast()
 	r.interrupt(s, victim)
 	s.waiting.pushFront(uint8(level), victim)
-	r.start(si, t)
+	r.start(s, t, tok)
 	return true
 }
 
 // serveNext starts the next waiting token if a core is free, and reports
 // whether it did. Late ones are dropped on the way.
-func (r *run) serveNext(si int32) bool {
-	s := &r.stations[si]
+func (r *run) serveNext(s *station) bool {
 	for s.free > 0 && s.down == 0 {
 		var t uint32
 		switch {
@@ -408,21 +412,20 @@ func (r *run) serveNext(si int32) bool {
 			r.abandon(t, Expired)
 			continue
 		}
-		r.start(si, t)
+		r.start(s, t, &r.tokens[t])
 		return true
 	}
 	return false
 }
 
 // done ends the service of t.
-func (r *run) done(t uint32) {
-	tok := &r.tokens[t]
+func (r *run) done(t uint32, tok *token) {
 	o := &r.ops[tok.op]
 	s := &r.stations[o.station]
 	if s.direct {
 		s.present--
 		s.use.number.left(r.now)
-		r.depart(t)
+		r.depart(t, tok, o)
 		return
 	}
 	tok.flags &^= flagRunning
@@ -433,18 +436,17 @@ func (r *run) done(t uint32) {
 		tok.flags |= flagHolds // blocked after service: it keeps its core until there is room
 		return
 	}
-	r.leaveStation(o.station)
-	r.depart(t)
+	r.leaveStation(s)
+	r.depart(t, &r.tokens[t], o) // what started may have moved the tokens
 }
 
 // leaveStation frees the core of a token that goes, and serves the next.
-func (r *run) leaveStation(si int32) {
-	s := &r.stations[si]
+func (r *run) leaveStation(s *station) {
 	s.present--
 	s.free++
 	s.use.number.left(r.now)
 	s.use.busy.left(r.now)
-	r.serveNext(si)
+	r.serveNext(s)
 }
 
 // shareJoin adds t to a processor-sharing station.
@@ -457,7 +459,7 @@ func (r *run) shareJoin(si int32, t uint32) {
 		s.wait.started++
 		tok.flags |= flagServed
 	}
-	s.bySize.push(s.virtual+float64(r.due(t)), t)
+	s.bySize.push(s.virtual+float64(r.due(tok)), t)
 	r.shareArm(si)
 	if r.tokens[t].flags&flagLeader != 0 {
 		r.startFollowers(t, 0)
@@ -513,8 +515,9 @@ func (r *run) shareDone(si int32) {
 	r.shareArm(si)
 	for i := 0; i < len(r.ready); i++ {
 		t := r.ready[i]
-		if !r.ops[r.tokens[t].op].guarded || r.claimPlaces(t) {
-			r.depart(t)
+		tok := &r.tokens[t]
+		if o := &r.ops[tok.op]; !o.guarded || r.claimPlaces(t) {
+			r.depart(t, tok, o)
 		}
 	}
 	r.ready = r.ready[:0]
@@ -575,7 +578,7 @@ func (r *run) requeueFront(s *station, t uint32) {
 	case s.shared:
 		s.bySize.push(0, t) // its mark is set when the node returns
 	case s.sized:
-		s.bySize.push(float64(r.due(t)), t)
+		s.bySize.push(float64(r.due(&r.tokens[t])), t)
 	case s.byLevel:
 		s.waiting.pushFront(r.tokens[t].level, t)
 	default:
@@ -615,12 +618,12 @@ func (r *run) nodeUp(si int32) {
 		waiting := s.drain()
 		s.virtual, s.virtualAt = 0, r.now
 		for _, t := range waiting {
-			s.bySize.push(float64(r.due(t)), t)
+			s.bySize.push(float64(r.due(&r.tokens[t])), t)
 		}
 		r.shareArm(si)
 		return
 	}
-	for r.serveNext(si) {
+	for r.serveNext(s) {
 	}
 }
 
