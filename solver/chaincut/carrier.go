@@ -9,13 +9,20 @@ import (
 
 // A carrier finds where each node had best send a message.
 type carrier interface {
-	// cheapest sets h[a], for each node a that is wanted, to the least time over
-	// all nodes b of a message of so many bytes from a to b plus g[b], and at[a]
-	// to the lowest b that attains it; h[a] is forever where there is none. A
-	// node that may follow itself keeps the message at no cost.
-	cheapest(bytes float64, g []time.Duration, wanted []topology.NodeID, h []time.Duration, at []topology.NodeID)
+	// cheapest sets h[a], for each sender a, to the least time over all nodes b
+	// of the message from a to b plus g[b], and at[a] to the lowest b that
+	// attains it; h[a] is forever where there is none.
+	cheapest(m message, g, h []time.Duration, at []topology.NodeID)
 	// exact reports whether h is attained. Otherwise it is a lower bound.
 	exact() bool
+}
+
+// A message is what its senders want to be rid of. A node that may follow
+// itself can keep it at no cost, unless the message must leave.
+type message struct {
+	bytes  float64
+	from   []topology.NodeID
+	leaves bool
 }
 
 // maxDense is the most nodes of which all pairs are kept.
@@ -42,17 +49,17 @@ type adjacency struct{ p *solver.Problem }
 
 func (c *adjacency) exact() bool { return true }
 
-func (c *adjacency) cheapest(bytes float64, g []time.Duration, wanted []topology.NodeID, h []time.Duration, at []topology.NodeID) {
+func (c *adjacency) cheapest(m message, g, h []time.Duration, at []topology.NodeID) {
 	t := c.p.Topology
 	links := t.Links()
-	for _, a := range wanted {
-		h[a], at[a] = stay(t, g, a)
+	for _, a := range m.from {
+		h[a], at[a] = m.stay(t, g, a)
 		for _, id := range t.Outgoing(a) {
 			b := links[id].To
 			if g[b] > h[a] {
 				continue
 			}
-			d := transfer(c.p, bytes, a, b) + g[b] // of the fastest of parallel links
+			d := transfer(c.p, m.bytes, a, b) + g[b] // of the fastest of parallel links
 			if d < h[a] || d == h[a] && b < at[a] && d < forever {
 				h[a], at[a] = d, b
 			}
@@ -61,8 +68,8 @@ func (c *adjacency) cheapest(bytes float64, g []time.Duration, wanted []topology
 }
 
 // stay is what keeping the message on node a comes to.
-func stay(t *topology.Topology, g []time.Duration, a topology.NodeID) (time.Duration, topology.NodeID) {
-	if t.Nodes()[a].NoColocate || g[a] >= forever {
+func (m message) stay(t *topology.Topology, g []time.Duration, a topology.NodeID) (time.Duration, topology.NodeID) {
+	if m.leaves || t.Nodes()[a].NoColocate || g[a] >= forever {
 		return forever, topology.None
 	}
 	return g[a], a

@@ -21,9 +21,8 @@ type suffix struct {
 	next [][]topology.NodeID
 }
 
-// suffixes computes the suffix by a carrier; own is the time of operator j on
-// node a. It is nil when the context ends.
-func (s *search) suffixes(own func(j int, a topology.NodeID) time.Duration) *suffix {
+// suffixes computes the suffix by a carrier. It is nil when the context ends.
+func (s *search) suffixes() *suffix {
 	k, n := len(s.allowed), len(s.p.Topology.Nodes())
 	x := &suffix{f: make([][]time.Duration, k), next: make([][]topology.NodeID, k)}
 	for j := k - 1; j >= 0; j-- {
@@ -33,14 +32,14 @@ func (s *search) suffixes(own func(j int, a topology.NodeID) time.Duration) *suf
 		}
 		x.f[j], x.next[j] = slices.Repeat([]time.Duration{forever}, n), slices.Repeat([]topology.NodeID{topology.None}, n)
 		if j+1 < k {
-			s.carrier().cheapest(s.output[j], x.f[j+1], s.allowed[j], x.f[j], x.next[j])
+			s.carrier().cheapest(message{bytes: s.output[j], from: s.allowed[j]}, x.f[j+1], x.f[j], x.next[j])
 		}
 		for _, a := range s.allowed[j] {
 			rest := x.f[j][a]
 			if j+1 == k {
 				rest = 0
 			}
-			x.f[j][a] = min(own(j, a)+rest, forever)
+			x.f[j][a] = min(s.alone(j, a)+rest, forever)
 		}
 		s.steps += int64(len(s.allowed[j]))
 	}
@@ -72,7 +71,7 @@ func (x *suffix) path() ([]topology.NodeID, time.Duration) {
 
 // chain is the exact optimum when operators do not slow each other.
 func (s *search) chain() ([]topology.NodeID, time.Duration) {
-	x := s.suffixes(s.alone)
+	x := s.suffixes()
 	if x == nil {
 		return nil, 0
 	}

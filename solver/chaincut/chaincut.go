@@ -181,7 +181,9 @@ type search struct {
 	output  []float64           // mean, by operator
 	allowed [][]topology.NodeID // candidates by operator, ascending
 	why     string              // an operator without candidates
-	counted bool                // operators of the pipeline slow each other (k matters)
+	slowed  []bool              // by node: operators of the pipeline slow each other there
+	counted bool                // on some node
+	tally   []int               // scratch: operators by node
 	net     *sharedCarrier
 	limit   int64
 	steps   int64
@@ -219,8 +221,10 @@ func newSearch(ctx context.Context, p *solver.Problem, w *workloads.Pipeline, l 
 		s.allowed = append(s.allowed, list)
 	}
 	nodes := p.Topology.Nodes()
+	s.slowed, s.tally = make([]bool, len(nodes)), make([]int, len(nodes))
 	for i := range nodes {
-		s.counted = s.counted || p.Model.Discipline(&nodes[i]) == topology.PerOperator
+		s.slowed[i] = p.Model.Discipline(&nodes[i]) == topology.PerOperator
+		s.counted = s.counted || s.slowed[i]
 	}
 	return s
 }
@@ -310,11 +314,10 @@ func (s *search) best() (nodes []topology.NodeID, bound time.Duration, fault str
 
 // compute is the service time of operator j on node n among k of its kind.
 func (s *search) compute(j int, n topology.NodeID, k int) time.Duration {
-	node := &s.p.Topology.Nodes()[n]
-	if s.p.Model.Discipline(node) != topology.PerOperator {
+	if !s.slowed[n] {
 		k = 1
 	}
-	return placement.ServiceTime(s.work[j], k, node.Speed)
+	return placement.ServiceTime(s.work[j], k, s.p.Topology.Nodes()[n].Speed)
 }
 
 // step is the time to send the output of operator j from node a to node b.

@@ -3,6 +3,7 @@ package chaincut_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -83,6 +84,51 @@ func TestBerkeleyCases(t *testing.T) {
 			assert.InDelta(t, sol.Cost, sol.Bound, 1e-9)
 		})
 	}
+}
+
+// Upstream's own answers: B8's is not the optimum, and nor are many others.
+func TestUpstreamRepeatsBerkeleysNumbers(t *testing.T) {
+	b8 := []hop{{0, 1, 10, 100 * time.Millisecond}, {1, 0, 100, 0}}
+	p := berkeley([]float64{0.25, 0.5}, b8, [][2]float64{{8, 1}, {1, 10}, {1, 1}, {1, 1}}, 0, 1, placement.Berkeley)
+	sol, err := solver.Solve(context.Background(), chaincut.Upstream{}, p)
+	require.NoError(t, err)
+	assert.Equal(t, solver.Feasible, sol.Status)
+	assert.Equal(t, []topology.NodeID{0, 1, 0, 1}, sol.Placement.Pipelines[0])
+	assert.InDelta(t, 80.5, sol.Cost, 1e-9)
+
+	worse := 0
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		var hops []hop
+		var speeds []float64
+		for i := range 3 {
+			speeds = append(speeds, 0.1+0.9*rng.Float64())
+			for j := range 3 {
+				if i != j {
+					hops = append(hops, hop{topology.NodeID(i), topology.NodeID(j), topology.BytesPerSecond(5 + rng.IntN(96)), time.Duration(rng.IntN(100)) * time.Millisecond})
+				}
+			}
+		}
+		var ops [][2]float64
+		for range 5 {
+			ops = append(ops, [2]float64{0.1 + 10*rng.Float64(), float64(1 + rng.IntN(100))})
+		}
+		p := berkeley(speeds, hops, ops, topology.NodeID(rng.IntN(3)), topology.NodeID(rng.IntN(3)), placement.Berkeley)
+		sol, err := solver.Solve(context.Background(), chaincut.Upstream{}, p)
+		require.NoError(t, err)
+		best, err := solver.Solve(context.Background(), chaincut.Solver{}, p)
+		require.NoError(t, err)
+		require.LessOrEqual(t, best.Cost, sol.Cost)
+		if sol.Cost > best.Cost+1e-9 {
+			worse++
+		}
+	}
+	assert.Greater(t, worse, 50)
+	assert.Less(t, worse, 150)
+}
+
+func TestUpstreamContract(t *testing.T) {
+	solvertest.Test(t, func() solver.Solver { return chaincut.Upstream{} }, solvertest.Options{Instances: 500})
 }
 
 func TestOneOperatorCannotBeInTwoPlaces(t *testing.T) {

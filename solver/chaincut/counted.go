@@ -1,6 +1,8 @@
 package chaincut
 
 import (
+	"cmp"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -8,107 +10,228 @@ import (
 )
 
 // countedChain is the exact optimum under k-multiplicative contention, by
-// branch and bound: operators are placed in order; what the placed ones cost
-// with the counts so far, plus the best suffix without contention, bounds
-// every completion from below, since counts only grow. (The recursion of
-// Berkeley's minlatsolver ignores that returning to a node slows the
-// operators already there, and so misses optima.)
+// branch and bound: runs of operators are placed in order; what the placed
+// ones cost with the counts so far, plus the best priced suffix, bounds every
+// completion from below, since counts only grow. (The recursion of Berkeley's
+// minlatsolver, which Upstream repeats, ignores that returning to a node slows
+// the operators already there, and so misses optima.)
 func (s *search) countedChain() ([]topology.NodeID, time.Duration) {
-	x := s.suffixes(s.alone)
-	if x == nil {
+	b := newBranching(newPrices(s))
+	root, ok := b.raise()
+	if ok && b.best > root {
+		b.kick()
+	}
+	for i := 0; ok && i < 4 && b.best > root && b.fix(b.best) > 0; i++ { // fewer runs, better prices
+		again, more := b.raise()
+		if ok = more; again <= root+(b.best-root)/100 {
+			root = max(root, again)
+			break
+		}
+		root = max(root, again)
+	}
+	switch {
+	case b.bestNodes == nil && b.ctx.Err() == nil:
 		return nil, 0
+	case ok && b.best > root:
+		b.descend(0, topology.None, 0)
+	case b.ctx.Err() != nil:
+		b.halted = true
 	}
-	b := &branching{search: s, f: x.f, best: forever, count: make([]int, len(s.p.Topology.Nodes()))}
-	_, root := x.path()
-	if root >= forever {
-		return nil, 0
-	}
-	b.descend(0, 0)
-	if b.bestNodes == nil {
-		s.proved = false
-		return s.firstWhole(), root
-	}
-	if b.stopped {
-		s.proved = false
-		return b.bestNodes, root
+	if b.halted {
+		s.proved, s.stopped = false, b.bestNodes == nil
+		return b.bestNodes, min(root, b.best)
 	}
 	return b.bestNodes, b.best
 }
 
-// firstWhole is the optimum without contention: a placement that surely runs.
-func (s *search) firstWhole() []topology.NodeID {
-	nodes, _ := s.chain()
-	return nodes
-}
-
 // branching is the state of the branch and bound.
 type branching struct {
-	*search
-	f         [][]time.Duration
-	count     []int // operators placed so far, by node
+	*prices
+	count     []int           // operators placed so far, by node
+	work      []float64       // theirs, by node, in nanoseconds before rounding
+	paid      []time.Duration // bound on their time and price, by node
+	sum       time.Duration   // of paid
 	path      []topology.NodeID
 	best      time.Duration
 	bestNodes []topology.NodeID
-	stopped   bool
+	children  [][]child // scratch, by operator
+	halted    bool      // by the limit or the context
 }
 
-// descend places operator j and those after it; sent is the time of the
-// transfers between those before.
-func (b *branching) descend(j int, sent time.Duration) {
-	if j == len(b.allowed) {
-		if c := sent + b.computed(); c < b.best {
-			b.best, b.bestNodes = c, slices.Clone(b.path)
-		}
-		return
+// child is a next run.
+type child struct {
+	bound, sent time.Duration
+	end         int
+	at          topology.NodeID
+}
+
+func newBranching(x *prices) *branching {
+	n := len(x.share)
+	return &branching{
+		prices: x, best: forever, count: make([]int, n), work: make([]float64, n), paid: make([]time.Duration, n),
+		children: make([][]child, len(x.allowed)),
 	}
-	type child struct {
-		bound time.Duration
-		at    topology.NodeID
-		sent  time.Duration
+}
+
+// raise improves the prices, and the best placement from every path on the way.
+func (b *branching) raise() (time.Duration, bool) {
+	return b.prices.improve(func(nodes []topology.NodeID) time.Duration {
+		if was := b.best; b.try(nodes) < was {
+			b.polish(b.bestNodes, len(nodes))
+		}
+		return b.best
+	})
+}
+
+// try takes a placement that is better than the best known, and returns the
+// cost of the best.
+func (b *branching) try(nodes []topology.NodeID) time.Duration {
+	if d := b.cost(nodes); d < b.best {
+		b.best, b.bestNodes = d, slices.Clone(nodes)
 	}
-	var children []child
-	for _, n := range b.allowed[j] {
-		d := time.Duration(0)
-		if j > 0 {
-			d = b.step(j-1, b.path[j-1], n)
+	return b.best
+}
+
+// cost is the latency of a chain, forever when the nodes cannot run it.
+func (s *search) cost(nodes []topology.NodeID) time.Duration { return s.suffixCost(0, nodes) }
+
+// polish moves runs of a placement to other nodes, and exchanges the nodes of
+// two operators, as long as that makes it better.
+func (b *branching) polish(start []topology.NodeID, longest int) {
+	now, nodes := slices.Clone(start), make([]topology.NodeID, len(start))
+	best := b.cost(now)
+	tryRun := func(i, j int) {
+		for k := i; k <= j; k++ {
+			if !b.may[k][nodes[k]] {
+				return
+			}
 		}
-		if d >= forever || b.f[j][n] >= forever {
-			continue
-		}
-		b.count[n]++
-		b.path = append(b.path, n)
-		bound := sent + d + b.computed() + b.f[j][n] - b.compute(j, n, 1)
-		b.path = b.path[:j]
-		b.count[n]--
-		if bound < b.best {
-			children = append(children, child{bound, n, sent + d})
+		if d := b.cost(nodes); d < best {
+			best = d
+			copy(now, nodes)
 		}
 	}
-	slices.SortStableFunc(children, func(x, y child) int { return int(min(max(x.bound-y.bound, -1), 1)) })
-	for _, c := range children {
-		if b.steps++; b.steps > b.limit || b.steps&1023 == 0 && b.ctx.Err() != nil {
-			b.stopped = true
+	for was := forever; best < was && b.steps < b.limit && b.ctx.Err() == nil; {
+		was = best
+		b.steps += int64(len(nodes))
+		for i := range nodes {
+			for j := i; j < len(nodes); j++ {
+				for k := 0; k < len(b.allowed[i]) && j-i < longest; k++ {
+					copy(nodes, now)
+					for l := i; l <= j; l++ {
+						nodes[l] = b.allowed[i][k]
+					}
+					tryRun(i, j)
+				}
+				copy(nodes, now)
+				nodes[i], nodes[j] = nodes[j], nodes[i]
+				tryRun(i, j)
+			}
 		}
-		if b.stopped {
+	}
+	b.try(now)
+}
+
+// kicks is how often the best placement is disturbed and polished again.
+const kicks = 30
+
+// kick moves three operators of the best placement at random and polishes
+// what comes of it (iterated local search).
+func (b *branching) kick() {
+	rng := rand.New(rand.NewPCG(b.p.Seed, 1))
+	for range kicks {
+		if b.ctx.Err() != nil || b.steps > b.limit/2 {
 			return
 		}
-		if c.bound >= b.best {
-			return // and so do the others
+		nodes := slices.Clone(b.bestNodes)
+		for range 3 {
+			j := rng.IntN(len(nodes))
+			nodes[j] = b.allowed[j][rng.IntN(len(b.allowed[j]))]
 		}
-		n := c.at
-		b.count[n]++
-		b.path = append(b.path, n)
-		b.descend(j+1, c.sent)
-		b.path = b.path[:j]
-		b.count[n]--
+		b.polish(nodes, 1)
 	}
 }
 
-// computed is the processing time of the placed operators with their counts.
-func (b *branching) computed() time.Duration {
-	var sum time.Duration
-	for j, n := range b.path {
-		sum += b.compute(j, n, b.count[n])
+// descend places the runs from operator j on, after one that ended on node
+// last; sent is the time of the transfers between those before.
+func (b *branching) descend(j int, last topology.NodeID, sent time.Duration) {
+	if j == len(b.allowed) {
+		b.try(b.path)
+		return
 	}
-	return sum
+	list := b.expand(j, last, sent)
+	slices.SortFunc(list, func(x, y child) int {
+		return cmp.Or(cmp.Compare(x.bound, y.bound), cmp.Compare(y.end, x.end), cmp.Compare(x.at, y.at))
+	})
+	b.children[j] = list
+	for _, c := range list {
+		if b.steps++; b.steps > b.limit || b.steps&255 == 0 && b.ctx.Err() != nil {
+			b.halted = true
+		}
+		if b.halted || c.bound >= b.best {
+			return // and so do the others
+		}
+		count, work, paid := b.count[c.at], b.work[c.at], b.paid[c.at]
+		b.count[c.at] += c.end - j
+		b.work[c.at] += b.sumWork(j, c.end, c.at)
+		b.paid[c.at] = b.pay(j, c.end, c.at)
+		b.sum += b.paid[c.at] - paid
+		for range c.end - j {
+			b.path = append(b.path, c.at)
+		}
+		b.descend(c.end, c.at, c.sent)
+		b.path = b.path[:j]
+		b.sum -= b.paid[c.at] - paid
+		b.count[c.at], b.work[c.at], b.paid[c.at] = count, work, paid
+	}
+}
+
+// expand lists the runs that may come next, with a bound on every completion.
+func (b *branching) expand(j int, last topology.NodeID, sent time.Duration) []child {
+	list := b.children[j][:0]
+	for _, a := range b.allowed[j] {
+		base := sent + b.sum - b.total
+		if a == last || base+b.f[j][a] >= b.best {
+			continue
+		}
+		d := time.Duration(0)
+		if j > 0 {
+			d = b.step(j-1, last, a)
+		}
+		if base += d; base+b.f[j][a] >= b.best {
+			continue
+		}
+		for end, top := j+1, b.runEnds(j, a); end <= top; end++ {
+			if b.isDead(j, end, a) || b.h[end][a] >= forever {
+				continue
+			}
+			count, work := b.count[a], b.work[a]
+			b.count[a] += end - j
+			b.work[a] += b.sumWork(j, end, a)
+			bound := base + b.pay(j, end, a) - b.paid[a] + b.h[end][a]
+			b.count[a], b.work[a] = count, work
+			if bound < b.best {
+				list = append(list, child{bound, sent + d, end, a})
+			}
+		}
+	}
+	return list
+}
+
+// pay bounds the time and price of the operators placed on node a, the last
+// of which are a run that is not yet on the path.
+func (b *branching) pay(from, end int, a topology.NodeID) time.Duration {
+	if b.count[a] == end-from {
+		d, _ := b.run(from, end, a)
+		return d
+	}
+	if !b.slowed[a] {
+		d, _ := b.run(from, end, a)
+		return b.paid[a] + d
+	}
+	if b.work[a] == 0 {
+		return 0
+	}
+	d, _ := b.crowd(b.work[a], b.count[a], b.price[a])
+	return d
 }

@@ -190,3 +190,19 @@ func BenchmarkChain10x10000(b *testing.B) {
 		}
 	}
 }
+
+// Sending takes a small part of the time, about as much as computing, or most.
+func BenchmarkCounted20x50(b *testing.B) {
+	for _, work := range []float64{100, 10, 1, 0.1} {
+		b.Run(fmt.Sprintf("work=%v", work), func(b *testing.B) {
+			rng := rand.New(rand.NewPCG(1, 5))
+			nodes, links := meshed(50, rng)
+			p := chain(20, rng)
+			for j := range p.Operators {
+				p.Operators[j].Work = workloads.Const(work * p.Operators[j].Work.Mean)
+			}
+			p.Source, p.Sink = 0, 49
+			benchmark(b, nodes, links, p, placement.Model{Contention: placement.Berkeley})
+		})
+	}
+}

@@ -135,29 +135,29 @@ func (m *matrix) exact() bool { return true }
 // cheapest implements carrier. Destinations are tried from the least rest on,
 // for each sender until what remains cannot win even at the least cost of
 // leaving it.
-func (m *matrix) cheapest(bytes float64, g []time.Duration, wanted []topology.NodeID, h []time.Duration, at []topology.NodeID) {
-	m.sort(g)
-	m.active = m.active[:0]
-	for _, a := range wanted {
-		h[a], at[a] = stay(m.p.Topology, g, a)
-		least := float64(m.floors[a].delay) + float64(bytes*float64(m.floors[a].perByte))
-		m.active = append(m.active, open{loose(h[a]), least, a})
+func (x *matrix) cheapest(m message, g, h []time.Duration, at []topology.NodeID) {
+	x.sort(g)
+	x.active = x.active[:0]
+	for _, a := range m.from {
+		h[a], at[a] = m.stay(x.p.Topology, g, a)
+		least := float64(x.floors[a].delay) + float64(m.bytes*float64(x.floors[a].perByte))
+		x.active = append(x.active, open{loose(h[a]), least, a})
 	}
-	for i, o := range m.order {
-		if len(m.active) == 0 {
+	for i, o := range x.order {
+		if len(x.active) == 0 {
 			break
 		}
 		if i < 8 || i%8 == 0 {
-			m.active = slices.DeleteFunc(m.active, func(x open) bool { return o.rest+x.least > x.limit })
+			x.active = slices.DeleteFunc(x.active, func(s open) bool { return o.rest+s.least > s.limit })
 		}
-		column := m.lines[int(o.to)*m.n:][:m.n]
-		for k := range m.active {
-			x := &m.active[k]
-			l := &column[x.at]
-			if o.rest+float64(l.delay)+float64(bytes*float64(l.perByte)) <= x.limit && x.at != o.to {
-				d := m.time(bytes, x.at, o.to) + g[o.to]
-				if d < h[x.at] || d == h[x.at] && o.to < at[x.at] {
-					h[x.at], at[x.at], x.limit = d, o.to, loose(d)
+		column := x.lines[int(o.to)*x.n:][:x.n]
+		for k := range x.active {
+			s := &x.active[k]
+			l := &column[s.at]
+			if o.rest+float64(l.delay)+float64(m.bytes*float64(l.perByte)) <= s.limit && s.at != o.to {
+				d := x.time(m.bytes, s.at, o.to) + g[o.to]
+				if d < h[s.at] || d == h[s.at] && o.to < at[s.at] {
+					h[s.at], at[s.at], s.limit = d, o.to, loose(d)
 				}
 			}
 		}

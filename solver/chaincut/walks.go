@@ -65,20 +65,20 @@ func newWalks(p *solver.Problem) *walks {
 func (w *walks) exact() bool { return false }
 
 // cheapest implements carrier, as a bound.
-func (w *walks) cheapest(bytes float64, g []time.Duration, wanted []topology.NodeID, h []time.Duration, at []topology.NodeID) {
-	for _, a := range wanted {
-		h[a], at[a] = stay(w.p.Topology, g, a)
+func (w *walks) cheapest(m message, g, h []time.Duration, at []topology.NodeID) {
+	for _, a := range m.from {
+		h[a], at[a] = m.stay(w.p.Topology, g, a)
 	}
 	for i := range w.classes {
-		extra := w.price(bytes, i)
+		extra := w.price(m.bytes, i)
 		w.search(g, false)
-		for _, a := range wanted {
-			m := w.label[a]
-			if m.to == a {
-				m = w.leave(a)
+		for _, a := range m.from {
+			l := w.label[a]
+			if l.to == a {
+				l = w.leave(a)
 			}
-			if d := m.cost + extra; m.cost < forever && (d < h[a] || d == h[a] && m.to < at[a]) {
-				h[a], at[a] = d, m.to
+			if d := l.cost + extra; l.cost < forever && (d < h[a] || d == h[a] && l.to < at[a]) {
+				h[a], at[a] = d, l.to
 			}
 		}
 	}
@@ -88,7 +88,7 @@ func (w *walks) cheapest(bytes float64, g []time.Duration, wanted []topology.Nod
 // plus the time from a to b: cheapest the other way around.
 func (w *walks) reach(bytes float64, g, h []time.Duration) {
 	for b := range h {
-		h[b], _ = stay(w.p.Topology, g, topology.NodeID(b))
+		h[b], _ = message{}.stay(w.p.Topology, g, topology.NodeID(b))
 	}
 	for i := range w.classes {
 		extra := w.price(bytes, i)
