@@ -1,9 +1,14 @@
 package main
 
 import (
+	"fmt"
+	"time"
+
 	"caravan/solver"
 	"caravan/solver/binpack"
 	"caravan/solver/chaincut"
+	"caravan/solver/ilp"
+	"caravan/solver/milp"
 )
 
 // A solverRow is one exact configuration of an algorithm: its name in a
@@ -11,18 +16,32 @@ import (
 type solverRow struct {
 	name string
 	what string // one line for people
-	make func() solver.Solver
+	// make builds the solver; the limit is for engines that cannot be
+	// interrupted, 0 for none.
+	make func(limit time.Duration) (solver.Solver, error)
+}
+
+// always wraps a solver that every build has.
+func always(s solver.Solver) func(time.Duration) (solver.Solver, error) {
+	return func(time.Duration) (solver.Solver, error) { return s, nil }
 }
 
 // solverRows is every solver that exists.
 func solverRows() []solverRow {
 	return []solverRow{
 		{"chaincut", "exact least latency of one pipeline at a time, by dynamic programming over its chain",
-			func() solver.Solver { return chaincut.Solver{} }},
+			always(chaincut.Solver{})},
 		{"binpack", "fewest nodes: best fit by HashiCorp's and Google's BestFit-v3 score",
-			func() solver.Solver { return binpack.Solver{} }},
+			always(binpack.Solver{})},
 		{"binpack-spread", "most even load: the same score turned around (worst fit)",
-			func() solver.Solver { return binpack.Solver{Spread: true} }},
+			always(binpack.Solver{Spread: true})},
+		{"ilp", "exact least latency of many chains and jobs together, by branch and price",
+			always(ilp.Solver{})},
+		{"highs", "the same problem as one flow model for the generic engine HiGHS (a build tag)",
+			func(limit time.Duration) (solver.Solver, error) {
+				engine, err := milp.NewHiGHS(limit)
+				return milp.Solver{Engine: engine}, err
+			}},
 	}
 }
 
@@ -36,10 +55,14 @@ func solverNames() []string {
 }
 
 // newSolver makes the solver of the row called name.
-func newSolver(name string) (solver.Solver, error) {
+func newSolver(name string, limit time.Duration) (solver.Solver, error) {
 	for _, r := range solverRows() {
 		if r.name == name {
-			return r.make(), nil
+			s, err := r.make(limit)
+			if err != nil {
+				return nil, badInput(fmt.Errorf("solver %q: %w", name, err))
+			}
+			return s, nil
 		}
 	}
 	return nil, badInput(notOneOf(name, solverNames()))

@@ -129,11 +129,7 @@ func (a *app) writeScenario(path, name, comment string, in imported) error {
 		_, err := a.stdout.Write(b.Bytes())
 		return err
 	}
-	tmp := path + ".tmp"
-	if err := os.WriteFile(tmp, b.Bytes(), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(tmp, path)
+	return writeFile(path, b.Bytes())
 }
 
 // starter is work for a bare topology, so that its scenario runs: a chain from

@@ -75,6 +75,7 @@ Start here:
 		newImportCommand(a),
 		newGenerateCommand(a),
 		newVerifyCommand(a),
+		newBenchCommand(a),
 		newSchemaCommand(a),
 		newVersionCommand(a),
 	)

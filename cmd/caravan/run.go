@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,7 @@ import (
 type runFlags struct {
 	scenarioFlags
 	solver, compare string
+	solveTime       time.Duration
 	replications    int
 	precision       percent
 	workers         int
@@ -44,6 +46,7 @@ alone: equal inputs give equal bytes on any number of cores.`,
 	}
 	f.register(cmd)
 	addSolverFlags(cmd, &f.solver, &f.compare)
+	cmd.Flags().DurationVar(&f.solveTime, "solve-time", 0, "wall-clock limit of the solver, 0 for none; what it cuts short may differ between runs")
 	cmd.Flags().IntVar(&f.replications, "replications", 0, "independent replications, instead of the scenario's")
 	cmd.Flags().Var(&f.precision, "precision", "add replications until every pipeline's mean latency is known this well, such as 2%")
 	cmd.Flags().IntVar(&f.workers, "workers", 0, "replications that run at the same time, 0 for one a core; changes no result")
@@ -123,7 +126,7 @@ func (a *app) runScenario(ctx context.Context, f *runFlags, arg string, names, s
 	var sims []simulated
 	var plans []*plan
 	for _, name := range names {
-		p, err := prepare(ctx, a, &f.scenarioFlags, arg, name, set...)
+		p, err := prepare(ctx, a, &f.scenarioFlags, arg, name, f.solveTime, set...)
 		if err != nil {
 			return err
 		}

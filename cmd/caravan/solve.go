@@ -1,19 +1,25 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"caravan/solver"
+	"caravan/solver/milp"
 )
 
 func newSolveCommand(a *app) *cobra.Command {
 	var flags scenarioFlags
 	var solverName, compare string
+	var limit time.Duration
+	var writeLP, writeMPS string
 	cmd := &cobra.Command{
 		Use:   "solve SCENARIO",
 		Short: "Decide where each operator and job runs",
@@ -27,15 +33,21 @@ possible it can be. That no placement exists is an answer: exit code 3.`,
 	}
 	flags.register(cmd)
 	addSolverFlags(cmd, &solverName, &compare)
+	cmd.Flags().DurationVar(&limit, "time", 0, "wall-clock limit of a solver, 0 for none; what it cuts short may differ between runs")
+	cmd.Flags().StringVar(&writeLP, "write-lp", "", "write the problem as a mixed-integer program in LP format to this `file`, and stop")
+	cmd.Flags().StringVar(&writeMPS, "write-mps", "", "the same in free MPS format")
 	output := outputFlag(cmd, "text", "json", "csv")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		names, err := chosenSolvers(solverName, compare)
 		if err != nil {
 			return err
 		}
+		if writeLP != "" || writeMPS != "" {
+			return a.writeModel(&flags, args[0], writeLP, writeMPS)
+		}
 		var plans []*plan
 		for _, name := range names {
-			p, err := prepare(cmd.Context(), a, &flags, args[0], name)
+			p, err := prepare(cmd.Context(), a, &flags, args[0], name, limit)
 			if err != nil {
 				return err
 			}
@@ -47,6 +59,35 @@ possible it can be. That no placement exists is an answer: exit code 3.`,
 		return outcome(plans)
 	}
 	return cmd
+}
+
+// writeModel writes the scenario's problem for solvers elsewhere.
+func (a *app) writeModel(f *scenarioFlags, arg, lp, mps string) error {
+	s, err := f.load(a, arg)
+	if err != nil {
+		return err
+	}
+	m, err := milp.Build(problemOf(s))
+	if err != nil {
+		return badInput(err)
+	}
+	for _, out := range []struct {
+		path  string
+		write func(io.Writer) error
+	}{{lp, m.WriteLP}, {mps, m.WriteMPS}} {
+		if out.path == "" {
+			continue
+		}
+		var b bytes.Buffer
+		if err := out.write(&b); err != nil {
+			return err
+		}
+		if err := writeFile(out.path, b.Bytes()); err != nil {
+			return err
+		}
+		fmt.Fprintf(a.stderr, "wrote %s: %s, %s\n", out.path, count(len(m.Cost), "variable"), count(len(m.Rows), "row"))
+	}
+	return nil
 }
 
 // addSolverFlags adds --solver and --compare, which exclude each other.

@@ -36,21 +36,22 @@ type plan struct {
 }
 
 // prepare reads the scenario that arg names and solves it with the named
-// solver, or with the scenario's own when the name is empty.
-func prepare(ctx context.Context, a *app, f *scenarioFlags, arg, name string, set ...string) (*plan, error) {
+// solver, or with the scenario's own when the name is empty, for as long as the
+// limit says, 0 for as long as it takes.
+func prepare(ctx context.Context, a *app, f *scenarioFlags, arg, name string, limit time.Duration, set ...string) (*plan, error) {
 	s, err := f.load(a, arg, set...)
 	if err != nil {
 		return nil, err
 	}
-	return solve(ctx, s, name)
+	return solve(ctx, s, name, limit)
 }
 
-// solve answers the scenario's problem.
-func solve(ctx context.Context, s *scenarios.Scenario, name string) (*plan, error) {
+// solve answers the scenario's problem, within the limit unless it is 0.
+func solve(ctx context.Context, s *scenarios.Scenario, name string, limit time.Duration) (*plan, error) {
 	if name == "" {
 		name = s.Solve.Solver
 	}
-	algorithm, err := newSolver(name)
+	algorithm, err := newSolver(name, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +59,11 @@ func solve(ctx context.Context, s *scenarios.Scenario, name string) (*plan, erro
 	if arriving(s.Workload.Jobs) {
 		p.arriving = s.Workload.Jobs
 		p.scenario = withoutJobs(s)
+	}
+	if limit > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, limit)
+		defer stop()
 	}
 	start := time.Now()
 	p.solution, err = solver.Solve(ctx, algorithm, problemOf(p.scenario))
