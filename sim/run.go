@@ -47,7 +47,7 @@ type run struct {
 	endAt        time.Duration // the horizon, if there is one
 	limit        int           // requests in all
 	made         int           // requests created
-	alive        int // of them, not ended
+	alive        int           // of them, not ended
 	preempted    uint64
 	flowGen      uint16
 	settling     bool

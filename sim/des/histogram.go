@@ -67,9 +67,8 @@ func (h *Histogram) AddN(d time.Duration, n uint64) {
 // 512*2^(k-1) up to twice that.
 func locate(d time.Duration) (octave, sub uint) {
 	v := uint64(d)
-	octave = uint(bits.Len64(v>>subBits)) % 64
-	shift := octave - (octave+63)/64 // octave-1, but 0 for octave 0
-	return octave, uint(v>>shift) % subLen
+	octave = uint(bits.Len64(v|(subLen-1))) - subBits
+	return octave, uint(v>>(max(octave, 1)-1)%64) % subLen
 }
 
 // span returns the bounds of a bucket.

@@ -130,28 +130,28 @@ func (q *Queue) insert(x notice) {
 	if len(q.bottom) == cap(q.bottom) {
 		q.slide()
 	}
-	h := q.head
-	b := append(q.bottom, x)
-	i := len(b) - 1
+	n, h := len(q.bottom), q.head
+	b := q.bottom[:n+1]
+	q.bottom = b
+	i := n
 	for i > h && b[i-1].key > x.key {
 		b[i] = b[i-1]
 		i--
 	}
 	b[i] = x
-	q.bottom = b
-	if n := len(b) - h; n > shortMost && (n > spillLimit || q.bottomLast == math.MaxUint64) {
+	if n-h >= shortMost && (n-h >= spillLimit || q.bottomLast == math.MaxUint64) {
 		q.spill()
 	}
 }
 
-// slide makes room at the end of bottom.
+// slide makes room at the end of bottom, which is full.
 func (q *Queue) slide() {
 	if q.head > 0 {
 		q.bottom = q.bottom[:copy(q.bottom, q.bottom[q.head:])]
 		q.head = 0
-	} else if q.bottom == nil {
-		q.bottom = make([]notice, 0, bottomCap)
+		return
 	}
+	q.bottom = slices.Grow(q.bottom, max(bottomCap, cap(q.bottom)))
 }
 
 // spill files a bottom that grew too long at finer levels. The levels below
