@@ -119,7 +119,11 @@ func (b *builder) constraints(list []Constraint, p place) []workloads.Constraint
 			_, known = attribute(&b.nodes[j], c.Rule.Attribute)
 		}
 		if !known {
-			b.warn(p.key("constraints").item(i), "no node has the attribute %q, so the constraint cannot hold", c.Rule.Attribute)
+			verdict := "cannot hold"
+			if c.Rule.Operator == "!=" {
+				verdict = "always holds"
+			}
+			b.warn(p.key("constraints").item(i), "no node has the attribute %q, so the constraint %s", c.Rule.Attribute, verdict)
 		}
 		out = append(out, c.Rule)
 	}

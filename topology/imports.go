@@ -22,11 +22,14 @@ const PropagationPerKm = 5 * time.Microsecond
 
 // ImportOptions fill in what a file leaves open.
 type ImportOptions struct {
-	// Bandwidth of links without a published speed; 0 is 10 Gbit/s.
+	// Bandwidth of links without a published speed; 0 assumes 10 Gbit/s, with
+	// a warning.
 	Bandwidth BytesPerSecond
 	// FullDuplex gives each direction of an undirected link the whole
 	// bandwidth; otherwise the two share it, as published max-min rates assume.
 	FullDuplex bool
+
+	assumed bool // Bandwidth is nobody's choice
 }
 
 // A Demand is traffic between two nodes that a file asks for.
@@ -106,7 +109,7 @@ func Import(format, name string, r io.Reader, o ImportOptions) (*Imported, error
 		return nil, fmt.Errorf("%s: longer than %d MiB", name, MaxImportBytes>>20)
 	}
 	if o.Bandwidth == 0 {
-		o.Bandwidth = 10e9 / 8
+		o.Bandwidth, o.assumed = 10e9/8, true
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	out, err := Formats()[i].read(name, data, o)
@@ -194,7 +197,7 @@ func (d *drawing) build(name string, o ImportOptions) *Imported {
 		back.From, back.To = l.To, l.From
 		out.Links = append(out.Links, l, back)
 	}
-	if speeds > 0 {
+	if speeds > 0 && o.assumed {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("%d of %d edges have no speed: %s is assumed", speeds, len(d.edges), FormatBandwidth(o.Bandwidth)))
 	}
 	return out

@@ -60,18 +60,19 @@ func solve(ctx context.Context, s *scenarios.Scenario, name string, limit time.D
 		p.arriving = s.Workload.Jobs
 		p.scenario = withoutJobs(s)
 	}
+	limited := ctx
 	if limit > 0 {
 		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, limit)
+		limited, stop = context.WithTimeout(ctx, limit)
 		defer stop()
 	}
 	start := time.Now()
-	p.solution, err = solver.Solve(ctx, algorithm, problemOf(p.scenario))
+	p.solution, err = solver.Solve(limited, algorithm, problemOf(p.scenario))
 	if err != nil {
 		return nil, fmt.Errorf("solving %s with %s: %w", s.Name, name, err)
 	}
 	p.seconds = time.Since(start).Seconds()
-	return p, nil
+	return p, ctx.Err()
 }
 
 // problemOf is what the scenario asks a solver.
