@@ -68,7 +68,8 @@ func (h *Histogram) AddN(d time.Duration, n uint64) {
 func locate(d time.Duration) (octave, sub uint) {
 	v := uint64(d)
 	octave = uint(bits.Len64(v|(subLen-1))) - subBits
-	return octave, uint(v>>(max(octave, 1)-1)%64) % subLen
+	shift := max(octave, 1) - 1
+	return octave, uint(v>>(shift%64)) % subLen
 }
 
 // span returns the bounds of a bucket.
