@@ -14,7 +14,7 @@ import (
 
 // compile turns a Config into flat tables indexed by dense numbers.
 func compile(c Config) (*run, error) {
-	r := &run{c: c, network: c.Model.Network, endAt: c.Duration, limit: c.Requests}
+	r := &run{c: c, network: c.Model.Network, endAt: c.Duration, limit: c.Requests, freeRequest: noRequest, freeToken: noToken}
 	if r.network == "" {
 		r.network = placement.FIFO
 	}
@@ -64,13 +64,15 @@ func (r *run) findDirect() {
 		}
 	}
 	for i := range r.ops {
-		if o := &r.ops[i]; o.guarded || o.limit > 0 || o.batch > 1 {
-			r.stations[o.station].direct = false
+		o := &r.ops[i]
+		o.at = &r.stations[o.station]
+		if o.guarded || o.limit > 0 || o.batch > 1 {
+			o.at.direct = false
 		}
 	}
 	for i := range r.ops {
 		o := &r.ops[i]
-		s := &r.stations[o.station]
+		s := o.at
 		o.plain = !r.sifts && !s.faulty && s.limit == 0 && !o.guarded && o.limit == 0 && o.batch <= 1 && o.need <= 1 && len(o.edges) <= 1 && o.next == nil
 		if o.way = -1; len(o.edges) > 0 {
 			o.way = o.edges[0]

@@ -42,8 +42,9 @@ type request struct {
 	deadlineAt time.Duration // 0 is none
 	wait       time.Duration
 	pipeline   int32
-	live       int32 // tokens under way
-	row        int32 // of the arrival trace, -1 without one
+	live       int32  // tokens under way
+	row        int32  // of the arrival trace, -1 without one
+	next       uint32 // free: the next free one
 	class      uint8
 	level      uint8 // priority rank over the whole scenario; 0 is served first
 	ended      bool  // rejected, expired or lost: its remaining tokens vanish
@@ -59,7 +60,7 @@ type token struct {
 	remaining time.Duration // service due; -1 before it is known
 	endAt     time.Duration // of the service in progress
 	bytes     float64       // of the message under way
-	next      uint32        // batch: the member behind it
+	next      uint32        // batch: the member behind it; free: the next free one
 	gen       uint16        // of its pending evDone
 	level     uint8
 	flags     uint8
@@ -76,12 +77,15 @@ const (
 
 // begin resets a token for a new use of its slot; its generation lives on.
 func (t *token) begin(req uint32, op int32, level uint8) {
-	t.req, t.op, t.edge, t.hop = req, op, -1, 0
-	t.remaining, t.endAt = -1, 0
+	t.req, t.op, t.endAt = req, op, 0
 	t.level, t.flags = level, 0
 }
 
-const noToken = ^uint32(0)
+// No slot of a slab.
+const (
+	noToken   = ^uint32(0)
+	noRequest = ^uint32(0)
+)
 
 // A pipe is a pipeline as the simulation runs it.
 type pipe struct {
@@ -107,7 +111,8 @@ type class struct {
 
 // An op is an operator in its place.
 type op struct {
-	station int32
+	at      *station
+	station int32 // its number
 	pipe    int32
 	index   int32   // in its pipeline
 	slow    float64 // work is multiplied by it: Berkeley's k, else 1

@@ -11,14 +11,18 @@ import (
 func (r *run) create(pl *pipe, p int32, row int32) {
 	q := r.newRequest()
 	req := &r.requests[q]
-	*req = request{createdAt: r.now, pipeline: p, live: int32(len(pl.entries)), row: row, level: pl.level}
+	req.createdAt, req.deadlineAt, req.wait = r.now, 0, 0
+	req.pipeline, req.row, req.live = p, row, int32(len(pl.entries))
+	req.class, req.level, req.ended = 0, pl.level, false
 	if pl.deadline > 0 {
 		req.deadlineAt = r.now + pl.deadline
 	}
 	if len(pl.classes) > 0 {
 		pl.classify(req)
 	}
-	r.drawDemands(pl, q)
+	if len(pl.demands) > 0 {
+		r.drawDemands(pl, q)
+	}
 	r.made++
 	r.alive++
 	level := req.level
@@ -28,7 +32,7 @@ func (r *run) create(pl *pipe, p int32, row int32) {
 		tok.begin(q, i, level)
 		if o.limit > 0 {
 			if o.held >= o.limit {
-				r.stations[o.station].wait.rejected++
+				o.at.wait.rejected++
 				r.abandon(t, Rejected)
 				continue
 			}
@@ -110,7 +114,7 @@ func (r *run) abandon(t uint32, why Outcome) {
 	}
 	if req := &r.requests[r.tokens[t].req]; !req.ended {
 		req.ended = true
-		r.observe(r.tokens[t].req, &r.pipes[req.pipeline], why)
+		r.observe(r.tokens[t].req, req, &r.pipes[req.pipeline], why)
 	}
 	r.vanish(t, &r.tokens[t])
 }
@@ -123,7 +127,7 @@ func (r *run) vanish(t uint32, tok *token) {
 	}
 	q := tok.req
 	tok.gen++
-	r.freeTokens = append(r.freeTokens, t)
+	tok.next, r.freeToken = r.freeToken, t
 	req := &r.requests[q]
 	req.live--
 	if req.live > 0 {
@@ -132,13 +136,13 @@ func (r *run) vanish(t uint32, tok *token) {
 	p := req.pipeline
 	pl := &r.pipes[p]
 	if !req.ended {
-		r.observe(q, pl, Answered)
+		r.observe(q, req, pl, Answered)
 	}
 	r.alive--
 	if r.joinStride > 0 {
 		r.clearJoins(q)
 	}
-	r.freeRequests = append(r.freeRequests, q)
+	req.next, r.freeRequest = r.freeRequest, q
 	r.requestEnded(&pl.source, p)
 }
 
@@ -301,7 +305,7 @@ func (r *run) grantPlaces(o *op) {
 		}
 		if r.tokens[b].flags&flagHolds != 0 {
 			r.tokens[b].flags &^= flagHolds
-			r.leaveStation(&r.stations[r.ops[r.tokens[b].op].station])
+			r.leaveStation(r.ops[r.tokens[b].op].at)
 		}
 		tok := &r.tokens[b]
 		r.depart(b, tok, &r.ops[tok.op])
@@ -370,8 +374,7 @@ func (r *run) startFollowers(leader uint32, wait time.Duration) {
 }
 
 // observe records how a request ended.
-func (r *run) observe(q uint32, pl *pipe, how Outcome) {
-	req := &r.requests[q]
+func (r *run) observe(q uint32, req *request, pl *pipe, how Outcome) {
 	if req.createdAt < r.measuredFrom {
 		return
 	}
@@ -408,9 +411,8 @@ func (r *run) drawnWork(q uint32) []float64 {
 }
 
 func (r *run) newRequest() uint32 {
-	if n := len(r.freeRequests); n > 0 {
-		q := r.freeRequests[n-1]
-		r.freeRequests = r.freeRequests[:n-1]
+	if q := r.freeRequest; q != noRequest {
+		r.freeRequest = r.requests[q].next
 		return q
 	}
 	r.requests = append(r.requests, request{})
@@ -424,9 +426,8 @@ func (r *run) newRequest() uint32 {
 }
 
 func (r *run) newToken() uint32 {
-	if n := len(r.freeTokens); n > 0 {
-		t := r.freeTokens[n-1]
-		r.freeTokens = r.freeTokens[:n-1]
+	if t := r.freeToken; t != noToken {
+		r.freeToken = r.tokens[t].next
 		return t
 	}
 	r.tokens = append(r.tokens, token{})

@@ -30,14 +30,14 @@ type run struct {
 	stationsOf [][]int32 // by node
 	loseWork   []bool    // by node, while a fault that loses work lasts
 
-	requests     []request
-	freeRequests []uint32
-	tokens       []token
-	freeTokens   []uint32
-	draws        []float64 // stride to a request
-	stride       int
-	joins        []uint16 // joinStride to a request
-	joinStride   int
+	requests    []request
+	freeRequest uint32 // the first of a list
+	tokens      []token
+	freeToken   uint32
+	draws       []float64 // stride to a request
+	stride      int
+	joins       []uint16 // joinStride to a request
+	joinStride  int
 
 	ready    []uint32 // scratch: tokens that a shared station has finished
 	ended    []uint32 // scratch: flows that have ended

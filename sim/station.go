@@ -154,7 +154,7 @@ func newStation(node *topology.Node, id topology.NodeID, d topology.Discipline, 
 // join brings token t to the station of its operator o: into service if it
 // can, else to wait.
 func (r *run) join(t uint32, tok *token, o *op) {
-	s := &r.stations[o.station]
+	s := o.at
 	if s.direct {
 		s.present++
 		s.use.number.came(r.now)
@@ -421,7 +421,7 @@ func (r *run) serveNext(s *station) bool {
 // done ends the service of t.
 func (r *run) done(t uint32, tok *token) {
 	o := &r.ops[tok.op]
-	s := &r.stations[o.station]
+	s := o.at
 	if s.direct {
 		s.present--
 		s.use.number.left(r.now)
