@@ -217,9 +217,13 @@ type Solve struct {
 	// chaincut, and binpack when there are only jobs.
 	Solver string `json:"solver,omitempty"`
 	// Objective to minimise: latency (mean over pipelines, weighted by their
-	// rates) or nodes (that jobs use). The default is latency, and nodes when
-	// there are only jobs.
-	Objective string `json:"objective,omitempty" enum:"latency,nodes"`
+	// rates, on idle machines), worst-latency, queueing-latency (the same mean
+	// with the waiting that all the load together causes), deadline-misses
+	// (share of requests), throughput (utilisation of the busiest node or
+	// link), money (per hour), energy (watts), nodes (in use) or fragmentation
+	// (share left over on nodes in use). The default is latency, and nodes
+	// when there are only jobs.
+	Objective string `json:"objective,omitempty" enum:"latency,worst-latency,queueing-latency,deadline-misses,throughput,money,energy,nodes,fragmentation"`
 	// Contention multiplies an operator's time by the operators of its
 	// pipeline on the node (berkeley), or not (none).
 	Contention string `json:"contention,omitempty" default:"none" enum:"none,berkeley"`

@@ -51,7 +51,7 @@ type Scenario struct {
 // SolveSpec says how work is placed.
 type SolveSpec struct {
 	Solver    string // a row of the catalogue
-	Objective string // latency or nodes
+	Objective string // of solver.Objectives
 	MaxSteps  int64  // 0 leaves the bound to the solver
 	Policy    string // places jobs that arrive during a simulation; empty follows the solver
 }

@@ -4,7 +4,6 @@ package solver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 
@@ -12,20 +11,6 @@ import (
 	"caravan/workloads"
 	"caravan/workloads/placement"
 )
-
-// Objective is what a solver minimises.
-type Objective string
-
-const (
-	// Latency is the mean over the placed pipelines of placement.Estimate in
-	// seconds, weighted by their arrival rates (by 1 when any rate is unknown).
-	Latency Objective = "latency"
-	// Nodes is the number of nodes that hold anything.
-	Nodes Objective = "nodes"
-)
-
-// Objectives lists every objective, for messages and schemas.
-func Objectives() []Objective { return []Objective{Latency, Nodes} }
 
 // A Problem is what to place, on what, and for what. It is not modified.
 type Problem struct {
@@ -131,77 +116,6 @@ func Solve(ctx context.Context, s Solver, p *Problem) (Solution, error) {
 		return Solution{}, fmt.Errorf("the solver's bound %v lies above the cost %v of its own placement", sol.Bound, sol.Cost)
 	}
 	return sol, nil
-}
-
-// Weights are the pipelines' shares of the latency objective.
-func Weights(w *workloads.Workload) []float64 {
-	out := make([]float64, len(w.Pipelines))
-	known := true
-	for i := range w.Pipelines {
-		out[i] = w.Pipelines[i].Arrivals.MeanRate()
-		known = known && out[i] > 0
-	}
-	if !known {
-		for i := range out {
-			out[i] = 1
-		}
-	}
-	return out
-}
-
-// Cost is the objective's value for a placement, and its unit.
-func Cost(p *Problem, pl placement.Placement) (cost float64, unit string, err error) {
-	switch p.Goal() {
-	case Nodes:
-		return nodesUsed(pl), "nodes", nil
-	case Latency:
-	default:
-		return 0, "", fmt.Errorf("objective %q: allowed is one of %v", p.Objective, Objectives())
-	}
-	weights := Weights(p.Workload)
-	var sum, total float64
-	var faults []error
-	for i := range p.Workload.Pipelines {
-		if pl.Pipelines[i][0] == topology.None {
-			continue
-		}
-		d, err := placement.Estimate(p.Topology, p.Model, &p.Workload.Pipelines[i], pl.Pipelines[i])
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		sum += weights[i] * d.Seconds()
-		total += weights[i]
-	}
-	if total == 0 {
-		return math.NaN(), "s", errors.Join(faults...)
-	}
-	return sum / total, "s", errors.Join(faults...)
-}
-
-func each(pl placement.Placement, f func(topology.NodeID)) {
-	for _, nodes := range pl.Pipelines {
-		for _, n := range nodes {
-			f(n)
-		}
-	}
-	for _, job := range pl.Jobs {
-		for _, group := range job {
-			for _, n := range group {
-				f(n)
-			}
-		}
-	}
-}
-
-func nodesUsed(pl placement.Placement) float64 {
-	used := map[topology.NodeID]bool{}
-	each(pl, func(n topology.NodeID) {
-		if n != topology.None {
-			used[n] = true
-		}
-	})
-	return float64(len(used))
 }
 
 func countUnplaced(pl placement.Placement) int {

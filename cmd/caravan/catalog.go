@@ -8,6 +8,7 @@ import (
 	"caravan/solver/binpack"
 	"caravan/solver/chaincut"
 	"caravan/solver/ilp"
+	"caravan/solver/local"
 	"caravan/solver/milp"
 )
 
@@ -37,6 +38,10 @@ func solverRows() []solverRow {
 			always(binpack.Solver{Spread: true})},
 		{"ilp", "exact least latency of many chains and jobs together, by branch and price",
 			always(ilp.Solver{})},
+		{"local", "any objective, by simulated annealing; proves nothing",
+			always(local.Solver{})},
+		{"queueing", "least latency at the given rates with the waiting counted, by simulated annealing",
+			always(local.Solver{Objective: solver.QueueingLatency})},
 		{"highs", "the same problem as one flow model for the generic engine HiGHS (a build tag)",
 			func(limit time.Duration) (solver.Solver, error) {
 				engine, err := milp.NewHiGHS(limit)

@@ -60,6 +60,16 @@ func objectiveName(name string) string {
 		return "mean idle latency"
 	case "nodes":
 		return "used"
+	case "queueing-latency":
+		return "mean latency under load"
+	case "worst-latency":
+		return "longest idle latency"
+	case "throughput":
+		return "utilisation of the busiest node or link"
+	case "deadline-misses":
+		return "requests past their deadline"
+	case "fragmentation":
+		return "left over on nodes in use"
 	}
 	return name
 }

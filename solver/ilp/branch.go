@@ -210,7 +210,7 @@ func (t *tree) settle(ctx context.Context) (done, over bool) {
 	if done {
 		t.ease = max(t.ease, 1.2*gap)
 	} else if try {
-		t.ease = 0.9 * gap
+		t.ease = 0.75 * gap
 	}
 	return done, !done && ctx.Err() != nil
 }

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	combinePaths = 6000    // listed in all, for combine to try
-	combineTests = 500_000 // of whether a path still fits
+	combinePaths = 6000      // listed in all, for combine to try
+	combineTests = 4_000_000 // of whether a path still fits
 )
 
 // A combination searches for one listed path an item, together within the
