@@ -69,6 +69,11 @@ func (r *run) loop(ctx context.Context) error {
 			r.begin(int32(p))
 		}
 	}
+	return r.fire(ctx)
+}
+
+// fire lets events happen until the run is over or none is left.
+func (r *run) fire(ctx context.Context) error {
 	for n := 0; !r.over; n++ {
 		if n%checkEvery == 0 {
 			if err := ctx.Err(); err != nil {
@@ -83,39 +88,34 @@ func (r *run) loop(ctx context.Context) error {
 			continue
 		}
 		r.now = r.eng.Now()
-		r.handle(ev)
+		switch slot := ev.Slot(); ev.Kind() {
+		case evDone:
+			if tok := &r.tokens[slot]; tok.gen == ev.Gen() {
+				r.done(slot, tok)
+			}
+		case evHop:
+			r.hop(slot)
+		case evArrive:
+			r.arrive(int32(slot))
+		case evSent:
+			if r.media[slot].gen == ev.Gen() {
+				r.sent(int32(slot))
+			}
+		case evShare:
+			if r.stations[slot].shareGen == ev.Gen() {
+				r.shareDone(int32(slot))
+			}
+		case evFlow:
+			if r.flowGen == ev.Gen() {
+				r.flowsDone()
+			}
+		case evSettle:
+			r.settle()
+		default:
+			r.handleRare(ev, int32(slot))
+		}
 	}
 	return nil
-}
-
-func (r *run) handle(ev des.Event) {
-	slot := ev.Slot()
-	switch ev.Kind() {
-	case evDone:
-		if tok := &r.tokens[slot]; tok.gen == ev.Gen() {
-			r.done(slot, tok)
-		}
-	case evHop:
-		r.hop(slot)
-	case evArrive:
-		r.arrive(int32(slot))
-	case evSent:
-		if r.media[slot].gen == ev.Gen() {
-			r.sent(int32(slot))
-		}
-	case evShare:
-		if r.stations[slot].shareGen == ev.Gen() {
-			r.shareDone(int32(slot))
-		}
-	case evFlow:
-		if r.flowGen == ev.Gen() {
-			r.flowsDone()
-		}
-	case evSettle:
-		r.settle()
-	default:
-		r.handleRare(ev, int32(slot))
-	}
 }
 
 func (r *run) handleRare(ev des.Event, slot int32) {

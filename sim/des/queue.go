@@ -144,7 +144,10 @@ func (q *Queue) insert(x notice) {
 	}
 }
 
-// slide makes room at the end of bottom, which is full.
+// slide makes room at the end of bottom, which is full. Inlined, it would
+// take registers from insert.
+//
+//go:noinline
 func (q *Queue) slide() {
 	if q.head > 0 {
 		q.bottom = q.bottom[:copy(q.bottom, q.bottom[q.head:])]
@@ -217,7 +220,10 @@ func (q *Queue) extend(b *bucket, x notice) {
 
 // refill fills the empty bottom from the first bucket and reports whether
 // there was one. Large buckets are filed again at finer levels until a small
-// one comes first; small ones are taken several at a time.
+// one comes first; small ones are taken several at a time. It stays out of
+// Pop, which is to be inlined.
+//
+//go:noinline
 func (q *Queue) refill() bool {
 	q.bottom, q.head = q.bottom[:0], 0
 	for q.occupied != 0 {
