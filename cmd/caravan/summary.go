@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"caravan/results"
+	"caravan/solver"
 	"caravan/topology"
 	"caravan/workloads"
 )
@@ -47,7 +48,7 @@ func (p *plan) verdict() string {
 	switch {
 	case s.Bound == nil:
 		return text + "; no bound was proven."
-	case s.Gap != nil && *s.Gap <= 1e-12:
+	case s.Gap != nil && *s.Gap <= solver.Tolerance:
 		return text + "; no placement does better."
 	}
 	return fmt.Sprintf("%s; at least %s whatever the placement, so at most %s could be gained.", text, optional(s.Bound, s.Objective.Unit), optional(s.Gap, "1"))

@@ -63,6 +63,15 @@ type item struct {
 	at             func(pl *placement.Placement) *topology.NodeID
 }
 
+// free is 0 for an item that has one node to go to: it goes first, before
+// others take its room.
+func free(it item) int {
+	if it.pin != topology.None {
+		return 0
+	}
+	return 1
+}
+
 // Solve implements solver.Solver. For the objective of nodes used the bound is
 // that of the total demand over the largest capacities (Martello and Toth's
 // L1); for latency there is none.
@@ -70,7 +79,7 @@ func (s Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, 
 	sol := solver.Solution{Placement: placement.Unplaced(p.Workload), Status: solver.Feasible, Bound: math.NaN()}
 	items := list(p.Workload)
 	slices.SortStableFunc(items, func(a, b item) int {
-		return cmp.Or(cmp.Compare(b.priority, a.priority), cmp.Compare(b.demand.GPUs, a.demand.GPUs),
+		return cmp.Or(cmp.Compare(free(a), free(b)), cmp.Compare(b.priority, a.priority), cmp.Compare(b.demand.GPUs, a.demand.GPUs),
 			cmp.Compare(b.demand.CPU, a.demand.CPU), cmp.Compare(b.demand.Memory, a.demand.Memory))
 	})
 	online := NewOnline(p.Topology, s.Spread)
