@@ -11,6 +11,8 @@ import (
 	"caravan/scenarios"
 	"caravan/sim"
 	"caravan/solver"
+	"caravan/solver/conflict"
+	"caravan/solver/ilp"
 	"caravan/topology"
 	"caravan/workloads"
 	"caravan/workloads/placement"
@@ -72,7 +74,24 @@ func solve(ctx context.Context, s *scenarios.Scenario, name string, limit time.D
 		return nil, fmt.Errorf("solving %s with %s: %w", s.Name, name, err)
 	}
 	p.seconds = time.Since(start).Seconds()
+	if !p.placed() {
+		p.explain(ctx)
+	}
 	return p, ctx.Err()
+}
+
+// explainTime bounds the search for a reason.
+const explainTime = 10 * time.Second
+
+// explain puts in place of the solver's reason, where one is found, the
+// smallest set of demands and constraints that cannot all hold.
+func (p *plan) explain(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, explainTime)
+	defer stop()
+	// A problem that the exact solver does not take keeps the reason it has.
+	if e, err := conflict.Explain(ctx, problemOf(p.scenario), ilp.Solver{}); err == nil && e != nil {
+		p.solution.Reason = e.String()
+	}
 }
 
 // problemOf is what the scenario asks a solver.
