@@ -56,11 +56,16 @@ func (Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, er
 		nodes := ideal
 		exact := s.proved
 		if !take(ledger, w, nodes) {
-			nodes = repair(ctx, p, w, ledger, &net, &sol.Steps)
 			exact = false
+			again := newSearch(ctx, p, w, ledger, &net)
+			nodes, _, _ = again.best()
+			sol.Steps += again.steps
+			if nodes != nil {
+				take(ledger, w, nodes)
+			}
 		}
 		if nodes == nil {
-			sol.Unplaced = append(sol.Unplaced, solver.Leave(w, "no room is left by pipelines placed before it, or for all of its operators at once")...)
+			sol.Unplaced = append(sol.Unplaced, solver.Leave(w, "no room is left by pipelines placed before it")...)
 			if sol.Status != solver.Infeasible {
 				sol.Status = solver.Unknown
 			}
@@ -133,26 +138,6 @@ func take(l *placement.Ledger, w *workloads.Pipeline, nodes []topology.NodeID) b
 	return true
 }
 
-// repair places w where the ledger has room for all of its operators at once:
-// as long as a node is overfilled, its last operator is barred from it.
-func repair(ctx context.Context, p *solver.Problem, w *workloads.Pipeline, l *placement.Ledger, net *sharedCarrier, steps *int64) []topology.NodeID {
-	s := newSearch(ctx, p, w, l, net)
-	for ctx.Err() == nil {
-		nodes, _, fault := s.best()
-		*steps += s.steps
-		if fault != "" {
-			return nil
-		}
-		j, over := overfilled(l, w, nodes)
-		if !over {
-			take(l, w, nodes)
-			return nodes
-		}
-		s.bar(j, nodes[j])
-	}
-	return nil
-}
-
 // overfilled is the first operator for which its node has no room left by
 // those before it.
 func overfilled(l *placement.Ledger, w *workloads.Pipeline, nodes []topology.NodeID) (int, bool) {
@@ -184,6 +169,7 @@ type search struct {
 	slowed  []bool              // by node: operators of the pipeline slow each other there
 	counted bool                // on some node
 	tally   []int               // scratch: operators by node
+	ledger  *placement.Ledger   // the room that is left
 	net     *sharedCarrier
 	limit   int64
 	steps   int64
@@ -202,7 +188,8 @@ func (s *search) carrier() carrier {
 }
 
 func newSearch(ctx context.Context, p *solver.Problem, w *workloads.Pipeline, l *placement.Ledger, net *sharedCarrier) *search {
-	s := &search{ctx: ctx, p: p, w: w, net: net, limit: p.MaxSteps}
+	s := bareSearch(p.Topology, p.Model, w)
+	s.ctx, s.p, s.ledger, s.net, s.limit = ctx, p, l, net, p.MaxSteps
 	if s.limit == 0 {
 		s.limit = DefaultSteps
 	}
@@ -212,18 +199,25 @@ func newSearch(ctx context.Context, p *solver.Problem, w *workloads.Pipeline, l 
 		return s
 	}
 	for j := range w.Operators {
-		s.work = append(s.work, w.MeanWork(j))
-		s.output = append(s.output, w.MeanOutput(j))
 		list := s.candidates(j, pins[j], l)
 		if len(list) == 0 && s.why == "" {
 			s.why = s.lack(j, pins[j], l)
 		}
 		s.allowed = append(s.allowed, list)
 	}
-	nodes := p.Topology.Nodes()
-	s.slowed, s.tally = make([]bool, len(nodes)), make([]int, len(nodes))
+	return s
+}
+
+// bareSearch knows a pipeline and a topology but no candidates.
+func bareSearch(t *topology.Topology, m placement.Model, w *workloads.Pipeline) *search {
+	nodes := t.Nodes()
+	s := &search{p: &solver.Problem{Topology: t, Model: m}, w: w, slowed: make([]bool, len(nodes)), tally: make([]int, len(nodes))}
+	for j := range w.Operators {
+		s.work = append(s.work, w.MeanWork(j))
+		s.output = append(s.output, w.MeanOutput(j))
+	}
 	for i := range nodes {
-		s.slowed[i] = p.Model.Discipline(&nodes[i]) == topology.PerOperator
+		s.slowed[i] = m.Discipline(&nodes[i]) == topology.PerOperator
 		s.counted = s.counted || s.slowed[i]
 	}
 	return s
@@ -281,35 +275,35 @@ func keys(m map[string]int) func(func(string) bool) {
 	}
 }
 
-// bar forbids operator j on node n.
-func (s *search) bar(j int, n topology.NodeID) {
-	s.allowed[j] = slices.DeleteFunc(slices.Clone(s.allowed[j]), func(x topology.NodeID) bool { return x == n })
-	if len(s.allowed[j]) == 0 {
-		s.why = fmt.Sprintf("operator %q finds no node beside the others", s.w.Operators[j].Name)
-	}
-}
-
 // best returns the nodes, a lower bound on the latency, and, when there is no
 // placement, why.
 func (s *search) best() (nodes []topology.NodeID, bound time.Duration, fault string) {
-	s.proved, s.steps = true, 0
-	switch {
-	case s.why != "":
+	s.proved, s.stopped, s.steps = true, false, 0
+	if s.why != "" {
 		return nil, 0, s.why
-	case s.w.IsChain() && !s.counted:
-		nodes, bound = s.chain()
-	case s.w.IsChain():
+	}
+	switch {
+	case s.w.Routed():
+		nodes, bound = s.routed()
+	case !s.w.IsChain():
+		nodes, bound = s.dag()
+	case s.counted:
 		nodes, bound = s.countedChain()
 	default:
-		nodes, bound = s.anyShape()
+		nodes, bound = s.chain()
 	}
-	if nodes == nil && s.stopped {
+	if nodes != nil && !s.roomy(nodes) {
+		if nodes, bound = s.confined(bound); nodes == nil && !s.stopped {
+			return nil, 0, "no placement has room for all of its operators at once"
+		}
+	}
+	switch {
+	case nodes != nil:
+		return nodes, bound, ""
+	case s.stopped:
 		return nil, 0, "the search was stopped before it found a placement"
 	}
-	if nodes == nil {
-		return nil, 0, fmt.Sprintf("no %s route joins nodes that may run its operators", s.p.Model.RoutingOrDefault())
-	}
-	return nodes, bound, ""
+	return nil, 0, fmt.Sprintf("no %s route joins nodes that may run its operators and have room for them", s.p.Model.RoutingOrDefault())
 }
 
 // compute is the service time of operator j on node n among k of its kind.

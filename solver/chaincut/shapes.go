@@ -8,18 +8,96 @@ import (
 	"caravan/workloads/placement"
 )
 
-// exactShapes is how many placements of a DAG or routed pipeline are tried one
-// by one before local search takes over.
+// exactShapes is how many placements of a routed pipeline are tried one by one
+// before local search takes over.
 const exactShapes = 200_000
 
-// anyShape places a DAG or a routed pipeline: by trying everything when that
-// is little, otherwise by local search from the best single nodes. The bound
-// is then the latency with every operator on its fastest node and no transfers.
-func (s *search) anyShape() ([]topology.NodeID, time.Duration) {
+// dag places a DAG: a tree or a series-parallel graph by reduction, others by
+// branch and bound from the best local search.
+func (s *search) dag() ([]topology.NodeID, time.Duration) {
+	if !s.counted {
+		if nodes, d, ok := s.seriesParallel(); ok {
+			return nodes, d
+		}
+	}
+	start := s.localSearch()
+	s.proved, s.steps = true, 0
+	return s.explore(start, 0)
+}
+
+// explore improves on a placement, which may be nil, by branch and bound within
+// the room that the ledger has. lower is a bound that is known already.
+func (s *search) explore(start []topology.NodeID, lower time.Duration) ([]topology.NodeID, time.Duration) {
+	e := s.newExplorer()
+	if e == nil {
+		s.proved, s.stopped = false, start == nil || !s.roomy(start)
+		if s.stopped {
+			return nil, 0
+		}
+		return start, lower
+	}
+	if start != nil && s.roomy(start) {
+		e.found, e.best = start, s.latency(start)
+	}
+	lower = max(lower, e.root())
+	if e.best > lower {
+		e.run()
+	}
+	if e.halted {
+		s.proved, s.stopped = false, e.found == nil
+		return e.found, min(lower, e.best)
+	}
+	return e.found, e.best
+}
+
+// roomy reports whether the ledger has room for all operators at once.
+func (s *search) roomy(nodes []topology.NodeID) bool {
+	_, over := overfilled(s.ledger, s.w, nodes)
+	return !over
+}
+
+// confined places a pipeline whose best placement overfills a node: by branch
+// and bound, for a chain from the best placement without the operators that
+// find no room. lower is the cost of the placement that does not fit.
+func (s *search) confined(lower time.Duration) ([]topology.NodeID, time.Duration) {
+	var start []topology.NodeID
+	if s.w.IsChain() {
+		allowed := s.allowed
+		s.allowed = slices.Clone(allowed)
+		for range confinements {
+			nodes, _ := s.chain()
+			if nodes == nil {
+				break
+			}
+			j, over := overfilled(s.ledger, s.w, nodes)
+			if !over {
+				start = nodes
+				break
+			}
+			s.allowed[j] = slices.DeleteFunc(slices.Clone(s.allowed[j]), func(a topology.NodeID) bool { return a == nodes[j] })
+		}
+		s.allowed = allowed
+	}
+	s.proved, s.stopped = true, false
+	return s.explore(start, lower)
+}
+
+// confinements is how many times a chain is placed anew without an operator on
+// a node that it overfills.
+const confinements = 200
+
+// routed places a pipeline whose requests choose their ways: by trying
+// everything when that is little, otherwise by local search from the best
+// single nodes. The bound is then 0.
+func (s *search) routed() ([]topology.NodeID, time.Duration) {
 	total := 1
 	for _, list := range s.allowed {
 		if total *= len(list); total > exactShapes || int64(total) > s.limit {
-			return s.localSearch(), s.criticalPath()
+			nodes := s.localSearch()
+			if nodes != nil && !s.roomy(nodes) {
+				nodes, s.stopped = nil, true
+			}
+			return nodes, 0
 		}
 	}
 	nodes := make([]topology.NodeID, len(s.allowed))
@@ -32,7 +110,7 @@ func (s *search) anyShape() ([]topology.NodeID, time.Duration) {
 		}
 		if j == len(nodes) {
 			s.steps++
-			if d := s.latency(nodes); d < best {
+			if d := s.latency(nodes); d < best && s.roomy(nodes) {
 				best, bestNodes = d, slices.Clone(nodes)
 			}
 			return
@@ -44,7 +122,8 @@ func (s *search) anyShape() ([]topology.NodeID, time.Duration) {
 	}
 	try(0)
 	if !s.proved {
-		return bestNodes, s.criticalPath()
+		s.stopped = bestNodes == nil
+		return bestNodes, 0
 	}
 	return bestNodes, best
 }
@@ -101,7 +180,7 @@ func (s *search) starts() [][]topology.NodeID {
 
 func (s *search) descent(nodes []topology.NodeID) ([]topology.NodeID, time.Duration) {
 	now := s.latency(nodes)
-	for moved := true; moved && s.steps < s.limit && s.ctx.Err() == nil; {
+	for moved := true; moved && s.steps < s.limit/4 && s.ctx.Err() == nil; {
 		moved = false
 		for j, list := range s.allowed {
 			kept := nodes[j]
@@ -116,26 +195,4 @@ func (s *search) descent(nodes []topology.NodeID) ([]topology.NodeID, time.Durat
 		}
 	}
 	return nodes, now
-}
-
-// criticalPath bounds the latency from below: every operator alone on its
-// fastest candidate, and messages that take no time.
-func (s *search) criticalPath() time.Duration {
-	if s.w.Routed() {
-		return 0
-	}
-	end := make([]time.Duration, len(s.allowed))
-	var last time.Duration
-	for j, list := range s.allowed {
-		fastest := forever
-		for _, n := range list {
-			fastest = min(fastest, s.compute(j, n, 1))
-		}
-		for _, a := range s.w.Operators[j].After {
-			end[j] = max(end[j], end[a])
-		}
-		end[j] += fastest
-		last = max(last, end[j])
-	}
-	return last
 }

@@ -1,0 +1,86 @@
+package chaincut
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"caravan/solver"
+	"caravan/topology"
+	"caravan/workloads/placement"
+)
+
+// A Point is one way to run a pipeline.
+type Point struct {
+	Nodes   []topology.NodeID
+	Latency time.Duration // of one request on an idle topology, as placement.Estimate says
+	Period  time.Duration // as Period says
+	Proved  bool          // that nothing is better in what was asked for
+}
+
+// Front lists the placements of the problem's one pipeline between which
+// latency is traded for throughput: each has the least latency of all whose
+// period is shorter than the one's before it. The first is the fastest. It ends
+// early when the context does; a point is proved when the search for it ended
+// within the problem's steps.
+func Front(ctx context.Context, p *solver.Problem) ([]Point, error) {
+	s, err := soleSearch(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	var front []Point
+	below := forever
+	for {
+		x, err := s.point(func(e *explorer) { e.below = below })
+		if err != nil || x.Nodes == nil {
+			return front, err
+		}
+		if n := len(front); n > 0 && front[n-1].Latency >= x.Latency {
+			front = front[:n-1] // as fast, and shorter
+		}
+		front = append(front, x)
+		below = x.Period
+	}
+}
+
+// MinPeriod finds the placement of the problem's one pipeline whose period is
+// the shortest. If it is contiguous, an operator joins its predecessors or has
+// a node without them. Nodes is nil when there is none.
+func MinPeriod(ctx context.Context, p *solver.Problem, contiguous bool) (Point, error) {
+	s, err := soleSearch(ctx, p)
+	if err != nil {
+		return Point{}, err
+	}
+	return s.point(func(e *explorer) { e.byPeriod, e.contiguous = true, contiguous })
+}
+
+// soleSearch is the search for the only pipeline of a problem.
+func soleSearch(ctx context.Context, p *solver.Problem) (*search, error) {
+	if len(p.Workload.Pipelines) != 1 || len(p.Workload.Jobs) > 0 {
+		return nil, fmt.Errorf("found %d pipelines and %d jobs, allowed is one pipeline", len(p.Workload.Pipelines), len(p.Workload.Jobs))
+	}
+	w := &p.Workload.Pipelines[0]
+	if w.Routed() {
+		return nil, fmt.Errorf("pipeline %q: its requests choose their ways, so that it has no period", w.Name)
+	}
+	return newSearch(ctx, p, w, placement.NewLedger(p.Topology), &sharedCarrier{}), nil
+}
+
+// point explores with the given settings.
+func (s *search) point(set func(*explorer)) (Point, error) {
+	if s.why != "" {
+		return Point{Proved: true}, nil // there is none
+	}
+	s.steps = 0
+	e := s.newExplorer()
+	if e == nil {
+		return Point{}, nil
+	}
+	set(e)
+	e.run()
+	if e.found == nil {
+		return Point{Proved: !e.halted}, nil
+	}
+	d, err := placement.Estimate(s.p.Topology, s.p.Model, s.w, e.found)
+	return Point{e.found, d, Period(s.p.Topology, s.p.Model, s.w, e.found), !e.halted}, err
+}
