@@ -14,7 +14,23 @@ import (
 // benchCases is every instance: those drawn and shipped, and those found in a
 // directory.
 func benchCases(dir string) ([]benchCase, error) {
-	return pipelineCases(), nil
+	shipped, err := dataCases(instances.Shipped())
+	if err != nil {
+		return nil, err
+	}
+	found, err := dirCases(dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []benchCase
+	seen := map[string]bool{}
+	for _, c := range append(append(pipelineCases(), found...), shipped...) {
+		if !seen[c.Name] {
+			out = append(out, c)
+			seen[c.Name] = true
+		}
+	}
+	return out, nil
 }
 
 // pipelineCases are problems of many chains: ten seeds of each family.

@@ -77,6 +77,9 @@ func (a *app) printRatios(r *benchResults) {
 		}
 		first := r.Rows[i]
 		for _, other := range r.Rows[i+1 : j] {
+			if other.Bound == nil {
+				continue // a rule of thumb takes no time and proves nothing
+			}
 			key := pair{family(first.Instance), first.Solver, other.Solver}
 			if sums[key] == nil {
 				sums[key] = &sum{}

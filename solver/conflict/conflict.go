@@ -31,6 +31,8 @@ type Explanation struct {
 	Minimal bool
 	// Remedy is a change that lets them be placed.
 	Remedy string
+
+	nearest string // the one of several nodes that Available is about
 }
 
 // String is the explanation in a sentence or two.
@@ -43,7 +45,7 @@ func (e *Explanation) String() string {
 		fmt.Fprintf(&b, "%s cannot all be placed", listed(e.Items, 6))
 	}
 	if e.Dimension != "" {
-		fmt.Fprintf(&b, ": %s %s of %s, and %s %s", needs(len(e.Items)), amount(e.Dimension, e.Needed), e.Dimension, holders(e.Nodes), amount(e.Dimension, e.Available))
+		fmt.Fprintf(&b, ": %s %s of %s, and %s %s", needs(len(e.Items)), amount(e.Dimension, e.Needed), e.Dimension, e.holders(), amount(e.Dimension, e.Available))
 	} else if len(e.Nodes) > 0 {
 		fmt.Fprintf(&b, " on %s", listed(e.Nodes, 6))
 	}
@@ -60,11 +62,14 @@ func needs(items int) string {
 	return "together they need"
 }
 
-func holders(nodes []string) string {
-	if len(nodes) == 1 {
-		return nodes[0] + ", the one node that may hold it, has"
+func (e *Explanation) holders() string {
+	switch {
+	case len(e.Nodes) == 1:
+		return e.Nodes[0] + ", the one node that may hold it, has"
+	case e.nearest != "":
+		return fmt.Sprintf("%s, the nearest to enough of the %d nodes allowed, has", e.nearest, len(e.Nodes))
 	}
-	return fmt.Sprintf("the %d nodes that may hold them (%s) have", len(nodes), listed(nodes, 4))
+	return fmt.Sprintf("the %d nodes that may hold them (%s) have", len(e.Nodes), listed(e.Nodes, 4))
 }
 
 func listed(names []string, most int) string {
@@ -197,9 +202,9 @@ func alone(p *solver.Problem, ledger *placement.Ledger, t *thing) *Explanation {
 		return e
 	}
 	free := ledger.Free(best)
-	e.Nodes = names(p, []topology.NodeID{best})
+	e.nearest = p.Topology.Nodes()[best].Name
 	e.Dimension, e.Needed, e.Available = dimensions[dim], t.need[dim], free[dim]
-	e.Remedy = fmt.Sprintf("%s more of %s on %s would do, the nearest to enough of the nodes allowed", amount(e.Dimension, e.Needed-e.Available), e.Dimension, e.Nodes[0])
+	e.Remedy = fmt.Sprintf("%s more there would do", amount(e.Dimension, e.Needed-e.Available))
 	return e
 }
 

@@ -40,8 +40,7 @@ func TestOneThingThatFitsNowhere(t *testing.T) {
 	e := explain(t, problem(t, []topology.Node{{Name: "a", Memory: 4 * topology.GiB}, {Name: "b", Memory: 16 * topology.GiB}},
 		job("small", topology.Resources{Memory: topology.GiB}), job("huge", topology.Resources{Memory: 20 * topology.GiB})))
 	require.NotNil(t, e)
-	assert.Equal(t, "huge/g[0] cannot be placed: it needs 20GiB of memory, and b, the one node that may hold it, has 16GiB; "+
-		"4GiB more of memory on b would do, the nearest to enough of the nodes allowed", e.String())
+	assert.Equal(t, "huge/g[0] cannot be placed: it needs 20GiB of memory, and b, the nearest to enough of the 2 nodes allowed, has 16GiB; 4GiB more there would do", e.String())
 }
 
 func TestAConstraintThatNoNodeSatisfies(t *testing.T) {
