@@ -242,7 +242,7 @@ func (a *app) measureCases(ctx context.Context, f *benchFlags, cases []benchCase
 	for _, c := range cases {
 		total += len(c.Solvers) * f.count
 	}
-	bar := newProgress(a.stderr, "bench", total)
+	bar := newProgress(a.stderr, "bench", "runs", total)
 	defer bar.stop()
 	r := &benchResults{Version: shapeVersion, Caravan: buildVersion(), Limit: f.limit.Seconds(), Rows: []benchRow{}}
 	for _, c := range cases {

@@ -26,14 +26,14 @@ type progress struct {
 	bar   *mpb.Bar
 }
 
-// newProgress starts to report on total steps: as a bar on a terminal,
+// newProgress starts to report on total steps of the unit named: as a bar on a terminal,
 // otherwise as a plain line every ten seconds.
-func newProgress(w io.Writer, label string, total int) *progress {
+func newProgress(w io.Writer, label, unit string, total int) *progress {
 	p := &progress{total: int64(total)}
 	if isTerminal(w) {
 		p.startBar(w, label)
 	} else {
-		p.startLines(w, label)
+		p.startLines(w, label, unit)
 	}
 	return p
 }
@@ -59,7 +59,7 @@ func (p *progress) startBar(w io.Writer, label string) {
 	}
 }
 
-func (p *progress) startLines(w io.Writer, label string) {
+func (p *progress) startLines(w io.Writer, label, unit string) {
 	quit := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -70,7 +70,7 @@ func (p *progress) startLines(w io.Writer, label string) {
 			case <-quit:
 				return
 			case <-tick.C:
-				fmt.Fprintf(w, "%s: %d of %d replications\n", label, p.done.Load(), p.total)
+				fmt.Fprintf(w, "%s: %d of %d %s\n", label, p.done.Load(), p.total, unit)
 			}
 		}
 	})

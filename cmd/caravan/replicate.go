@@ -18,7 +18,7 @@ func (a *app) replicate(ctx context.Context, p *plan, workers int) (reps []resul
 		n = max(n, 2) // an interval needs a spread
 	}
 	for {
-		bar := newProgress(a.stderr, p.scenario.Name+" "+p.solver, n-len(reps))
+		bar := newProgress(a.stderr, p.scenario.Name+" "+p.solver, "replications", n-len(reps))
 		more, err := simulate(ctx, p, len(reps), n, workers, bar.step)
 		bar.stop()
 		if err != nil {

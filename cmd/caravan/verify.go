@@ -87,7 +87,7 @@ func (a *app) verify(ctx context.Context, f *verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	bar := newProgress(a.stderr, "verify", len(suites))
+	bar := newProgress(a.stderr, "verify", "suites", len(suites))
 	answer := verification{Version: shapeVersion, Seed: f.seed, Rows: []verdictRow{}}
 	options := oracle.Options{
 		Seed: f.seed, Replications: f.replications, Requests: f.requests,
