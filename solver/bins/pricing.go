@@ -9,8 +9,8 @@ import (
 // numbers: what it proves holds without rounding errors.
 const unit = 1 << 40
 
-// cells is how many steps of capacity a bounding table has at most.
-const cells = 4096
+// cells is how many entries all bounding tables have at most.
+const cells = 1 << 21
 
 // A pricer finds the patterns that are worth most at given values of the
 // kinds: knapsacks whose items may exclude each other. A depth-first search is
@@ -36,7 +36,7 @@ type pricer struct {
 func newPricer(s *state) *pricer {
 	p := &pricer{s: s, value: make([]int64, len(s.kinds)), room: make([]int64, len(s.capacity))}
 	for _, c := range s.capacity {
-		most := int64(cells / len(s.capacity))
+		most := int64(cells / len(s.capacity) / (len(s.kinds) + 1))
 		g := max(c/most, 1)
 		if c/g > most {
 			g++

@@ -43,7 +43,9 @@ func relax(ctx context.Context, s *state, known []pattern, g goal) relaxation {
 		demand[k] = float64(len(s.kinds[k].parcels))
 		first[k] = pattern{[]int32{int32(k)}, []int32{int32(p.fit(k))}}
 	}
-	l := newMaster(demand, append(first, known...))
+	swaps := s.exchanges()
+	l := newMaster(demand, slices.Concat(first, swaps, known), len(swaps))
+	c := newCentre(s)
 	stopped := func() bool { return ctx.Err() != nil }
 	for r.steps < g.steps && !stopped() {
 		l.optimise(stopped)
@@ -51,23 +53,13 @@ func relax(ctx context.Context, s *state, known []pattern, g goal) relaxation {
 		if !g.patience && r.value <= float64(g.bins)+1e-6 {
 			break
 		}
-		more, ceiling := p.solve(l.dual, batch)
-		r.steps++
-		var worth int64
-		for k, v := range p.value {
-			worth += v * int64(len(s.kinds[k].parcels))
-		}
-		r.bound = max(r.bound, done+ceilDiv(worth, ceiling))
+		more := c.price(p, l, &r)
 		if r.bound > g.bins || len(more) == 0 || float64(r.bound) >= r.value-1e-6 && !g.patience {
 			break
 		}
 		l.patterns = append(l.patterns, more...)
 	}
-	var used []int
-	used, r.amount = l.use()
-	for _, j := range used {
-		r.used = append(r.used, l.patterns[j])
-	}
+	r.used, r.amount = l.use()
 	r.patterns = l.worthKeeping()
 	return r
 }
@@ -76,7 +68,7 @@ func relax(ctx context.Context, s *state, known []pattern, g goal) relaxation {
 func (l *master) worthKeeping() []pattern {
 	const slack = 0.05
 	var out []pattern
-	for j := len(l.demand); j < len(l.patterns); j++ {
+	for j := len(l.demand) + l.swaps; j < len(l.patterns); j++ {
 		if l.reduced(&l.patterns[j]) < slack {
 			out = append(out, l.patterns[j])
 		}

@@ -33,6 +33,19 @@ func (p *pattern) without(k int, most int32) pattern {
 	return out
 }
 
+// exchange is the pattern with an item of one kind in place of one of another.
+func (p *pattern) exchange(from, to int) pattern {
+	out := p.without(from, p.copiesOf(from)-1)
+	for n, x := range out.kinds {
+		if int(x) == to {
+			out.copies[n]++
+			return out
+		}
+	}
+	out.kinds, out.copies = append(out.kinds, int32(to)), append(out.copies, 1)
+	return out
+}
+
 // separatePatterns turns patterns into such as keep kinds i and j apart.
 func separatePatterns(patterns []pattern, i, j int) []pattern {
 	var out []pattern
