@@ -1,6 +1,6 @@
-// Package binpack places group instances and operators one by one on the node
-// that HashiCorp Nomad's fit score likes best: the fullest that has room, or
-// with Spread the emptiest.
+// Package binpack places group instances and operators one by one on nodes of
+// any kind, each on the node that a policy likes best. The default is HashiCorp
+// Nomad's fit score: the fullest that has room, or with Spread the emptiest.
 package binpack
 
 import (
@@ -18,11 +18,12 @@ import (
 	"caravan/workloads/placement"
 )
 
-// Solver is best fit decreasing: items are placed by falling priority, then by
-// falling demand, each on the feasible node of the highest score, the lowest
-// node on ties. It never moves what it has placed.
+// Solver places pinned items first, then by falling priority, then in the order of its policy, each
+// on the feasible node of the highest score, the lowest node on ties. It never
+// moves what it has placed.
 type Solver struct {
-	Spread bool // score by spread instead of by packing
+	Policy Policy // one of Policies; empty: HashiCorp
+	Spread bool   // of HashiCorp only: score by spread instead of by packing
 }
 
 // Score is HashiCorp Nomad's fit score, over 18 so that it lies in 0..1, of a
@@ -78,11 +79,10 @@ func free(it item) int {
 func (s Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, error) {
 	sol := solver.Solution{Placement: placement.Unplaced(p.Workload), Status: solver.Feasible, Bound: math.NaN()}
 	items := list(p.Workload)
-	slices.SortStableFunc(items, func(a, b item) int {
-		return cmp.Or(cmp.Compare(free(a), free(b)), cmp.Compare(b.priority, a.priority), cmp.Compare(b.demand.GPUs, a.demand.GPUs),
-			cmp.Compare(b.demand.CPU, a.demand.CPU), cmp.Compare(b.demand.Memory, a.demand.Memory))
-	})
-	online := NewOnline(p.Topology, s.Spread)
+	on, err := s.placer(p.Topology, items)
+	if err != nil {
+		return solver.Solution{}, err
+	}
 	failed := map[int]string{} // pipelines that cannot be placed whole
 	var taken []placedItem
 	for _, it := range items {
@@ -95,8 +95,8 @@ func (s Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, 
 		var grant placement.Grant
 		ok := ctx.Err() == nil
 		if ok {
-			if n, grant, ok = online.place(it.demand, it.constraints, it.pin); !ok {
-				reason = online.explain(it)
+			if n, grant, ok = on.place(it.demand, it.constraints, it.pin); !ok {
+				reason = on.explain(it)
 			}
 		}
 		if !ok {
@@ -110,7 +110,7 @@ func (s Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, 
 		*it.at(&sol.Placement) = n
 		taken = append(taken, placedItem{it, n, grant})
 	}
-	s.settle(p, &sol, failed, taken, online)
+	s.settle(p, &sol, failed, taken, on)
 	if len(sol.Unplaced) > 0 {
 		sol.Status = solver.Unknown
 		if fitsNoEmptyNode(p, items) {
@@ -133,7 +133,7 @@ type placedItem struct {
 
 // settle takes out pipelines that were placed in part or whose operators
 // cannot reach each other.
-func (s Solver) settle(p *solver.Problem, sol *solver.Solution, failed map[int]string, taken []placedItem, online *Online) {
+func (s Solver) settle(p *solver.Problem, sol *solver.Solution, failed map[int]string, taken []placedItem, on placer) {
 	for i := range p.Workload.Pipelines {
 		w := &p.Workload.Pipelines[i]
 		reason, bad := failed[i]
@@ -145,7 +145,7 @@ func (s Solver) settle(p *solver.Problem, sol *solver.Solution, failed map[int]s
 		}
 		for _, t := range taken {
 			if t.pipeline == i {
-				online.give(t.node, t.demand, t.grant)
+				on.give(t.node, t.demand, t.grant)
 			}
 		}
 		for j := range w.Operators {
@@ -277,16 +277,16 @@ func milliOf(d topology.Resources) int {
 }
 
 // explain counts why no node takes an item.
-func (o *Online) explain(it item) string {
+func explain(nodes []topology.Node, ledger *placement.Ledger, it item) string {
 	counts := map[string]int{}
-	for i := range o.nodes {
+	for i := range nodes {
 		n := topology.NodeID(i)
-		switch c := placement.AllowsAll(&o.nodes[i], it.constraints); {
+		switch c := placement.AllowsAll(&nodes[i], it.constraints); {
 		case it.pin != topology.None && it.pin != n:
 		case c != nil:
 			counts[fmt.Sprintf("%s %s %s leaves out", c.Attribute, c.Operator, strings.Join(c.Values, ", "))]++
 		default:
-			counts["no room for "+o.ledger.Lacks(n, it.demand)+" on"]++
+			counts["no room for "+ledger.Lacks(n, it.demand)+" on"]++
 		}
 	}
 	if len(counts) == 0 {
@@ -296,5 +296,5 @@ func (o *Online) explain(it item) string {
 	for _, what := range slices.Sorted(maps.Keys(counts)) {
 		parts = append(parts, fmt.Sprintf("%s %d", what, counts[what]))
 	}
-	return strings.Join(parts, "; ") + fmt.Sprintf(" of %d nodes", len(o.nodes))
+	return strings.Join(parts, "; ") + fmt.Sprintf(" of %d nodes", len(nodes))
 }

@@ -27,6 +27,48 @@ func TestContract(t *testing.T) {
 	}
 }
 
+func TestPoliciesKeepTheContract(t *testing.T) {
+	for _, policy := range binpack.Policies() {
+		make := func() solver.Solver { return binpack.Solver{Policy: binpack.Policy(policy)} }
+		t.Run(policy+", pipelines", func(t *testing.T) { solvertest.Test(t, make, solvertest.Options{Instances: 200}) })
+		t.Run(policy+", jobs", func(t *testing.T) {
+			solvertest.Test(t, make, solvertest.Options{Jobs: true, Instances: 200})
+		})
+	}
+	_, err := solver.Solve(context.Background(), binpack.Solver{Policy: "largest"}, solvertest.Random(1, true))
+	assert.ErrorContains(t, err, `policy "largest": allowed is one of [hashicorp first-fit`)
+}
+
+// Three nodes of 10, 6 and 10 GHz, and instances of 4, 5, 3, 6 and 2 in this
+// order. Where each policy puts them, by hand.
+func TestPoliciesByHand(t *testing.T) {
+	node := func(name string, cpu topology.MHz) topology.Node {
+		return topology.Node{Name: name, Cores: 1, Speed: 1, CPU: cpu}
+	}
+	top, err := topology.New([]topology.Node{node("a", 10), node("b", 6), node("c", 10)}, nil)
+	require.NoError(t, err)
+	w := &workloads.Workload{}
+	for i, cpu := range []topology.MHz{4, 5, 3, 6, 2} {
+		w.Jobs = append(w.Jobs, workloads.Job{Name: fmt.Sprint(i), Type: workloads.Service, Priority: 50,
+			Groups: []workloads.Group{{Name: "g", Count: 1, Demand: topology.Resources{CPU: cpu}}}})
+	}
+	for policy, want := range map[binpack.Policy]string{
+		binpack.FirstFit:           "aabcb", // 4 and 5 in a; 3 in b; 6 only in c; 2 in b
+		binpack.BestFit:            "baaca", // 4 leaves 2 of 6 in b; 5 and 3 leave 2 of 10 in a; 6 in c; 2 fills a
+		binpack.WorstFit:           "aaccb", // 5 stays with 4, as a is in use; 3 leaves more in c than in b; 2 finds only b
+		binpack.FirstFitDecreasing: "abcac", // 6 in a; 5 in b; 4 fills a; 3 and 2 in c
+		binpack.DotProduct:         "aacbc", // 6 is all of b; 5 and 4 in a; 3 and 2 in c
+	} {
+		sol, err := solver.Solve(context.Background(), binpack.Solver{Policy: policy}, &solver.Problem{Topology: top, Workload: w})
+		require.NoError(t, err)
+		got := ""
+		for _, job := range sol.Placement.Jobs {
+			got += top.Nodes()[job[0][0]].Name
+		}
+		assert.Equal(t, want, got, policy)
+	}
+}
+
 // HashiCorp's published values: a node of 4096 MHz and 8192 MiB that reserves
 // 2048 and 4096.
 func TestFitScore(t *testing.T) {
