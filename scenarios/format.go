@@ -220,10 +220,11 @@ type Solve struct {
 	// rates, on idle machines), worst-latency, queueing-latency (the same mean
 	// with the waiting that all the load together causes), deadline-misses
 	// (share of requests), throughput (utilisation of the busiest node or
-	// link), money (per hour), energy (watts), nodes (in use) or fragmentation
-	// (share left over on nodes in use). The default is latency, and nodes
+	// link), money (per hour), energy (watts), nodes (in use), fragmentation
+	// (share left over on nodes in use) or moves (from the placement in force).
+	// The default is latency, and nodes
 	// when there are only jobs.
-	Objective string `json:"objective,omitempty" enum:"latency,worst-latency,queueing-latency,deadline-misses,throughput,money,energy,nodes,fragmentation"`
+	Objective string `json:"objective,omitempty" enum:"latency,worst-latency,queueing-latency,deadline-misses,throughput,money,energy,nodes,fragmentation,moves"`
 	// Contention multiplies an operator's time by the operators of its
 	// pipeline on the node (berkeley), or not (none).
 	Contention string `json:"contention,omitempty" default:"none" enum:"none,berkeley"`

@@ -41,11 +41,14 @@ const (
 	// Fragmentation is the share of cpu and memory that is left on nodes in
 	// use, their mean.
 	Fragmentation Objective = "fragmentation"
+	// Moves is the number of operators and instances that are elsewhere than
+	// the incumbent has them; what it has nowhere does not count.
+	Moves Objective = "moves"
 )
 
 // Objectives lists every objective, for messages and schemas.
 func Objectives() []Objective {
-	return []Objective{Latency, WorstLatency, QueueingLatency, DeadlineMisses, Throughput, Money, Energy, Nodes, Fragmentation}
+	return []Objective{Latency, WorstLatency, QueueingLatency, DeadlineMisses, Throughput, Money, Energy, Nodes, Fragmentation, Moves}
 }
 
 // Unit is the unit of an objective's values; "1" for shares and utilisations.
@@ -55,6 +58,8 @@ func (o Objective) Unit() string {
 		return "s"
 	case Nodes:
 		return "nodes"
+	case Moves:
+		return "moves"
 	case Money:
 		return "/h"
 	case Energy:
@@ -79,19 +84,48 @@ func Weights(w *workloads.Workload) []float64 {
 	return out
 }
 
-// Cost is the objective's value for a placement, and its unit; NaN when
-// nothing is placed that it is about.
+// Cost is the value of the problem's objective, with the others that are added
+// to it, for a placement, and its unit; NaN when nothing is placed that it is
+// about.
 func Cost(p *Problem, pl placement.Placement) (cost float64, unit string, err error) {
-	goal := p.Goal()
+	if cost, err = Value(p, p.Goal(), pl); err != nil {
+		return 0, "", err
+	}
+	for _, t := range p.Also {
+		v, err := Value(p, t.Objective, pl)
+		if err != nil {
+			return 0, "", err
+		}
+		cost += t.Weight * v
+	}
+	return cost, p.Goal().Unit(), nil
+}
+
+// Within says which limit a placement of everything exceeds.
+func Within(p *Problem, pl placement.Placement) error {
+	for _, l := range p.Limits {
+		v, err := Value(p, l.Objective, pl)
+		if err != nil {
+			return err
+		}
+		if v > l.Most+Tolerance*math.Abs(l.Most) {
+			return fmt.Errorf("the placement's %s is %v %s, allowed is %v", l.Objective, v, l.Objective.Unit(), l.Most)
+		}
+	}
+	return nil
+}
+
+// Value is one objective's value for a placement.
+func Value(p *Problem, goal Objective, pl placement.Placement) (cost float64, err error) {
 	switch goal {
 	case Latency, WorstLatency, DeadlineMisses:
-		cost, err = overPipelines(p, pl, func(i int) (time.Duration, error) {
+		cost, err = overPipelines(p, goal, pl, func(i int) (time.Duration, error) {
 			return placement.Estimate(p.Topology, p.Model, &p.Workload.Pipelines[i], pl.Pipelines[i])
 		})
 	case QueueingLatency:
 		var load placement.Load
 		if load, err = placement.NewLoad(p.Topology, p.Model, p.Workload, pl); err == nil {
-			cost, err = overPipelines(p, pl, func(i int) (time.Duration, error) {
+			cost, err = overPipelines(p, goal, pl, func(i int) (time.Duration, error) {
 				return placement.Sojourn(p.Topology, p.Model, &p.Workload.Pipelines[i], pl.Pipelines[i], load)
 			})
 		}
@@ -107,14 +141,33 @@ func Cost(p *Problem, pl placement.Placement) (cost float64, unit string, err er
 		cost = float64(len(used(pl)))
 	case Fragmentation:
 		cost = leftOver(p, pl)
+	case Moves:
+		cost = moved(p, pl)
 	default:
-		return 0, "", fmt.Errorf("objective %q: allowed is one of %v", p.Objective, Objectives())
+		err = fmt.Errorf("objective %q: allowed is one of %v", goal, Objectives())
 	}
-	return cost, goal.Unit(), err
+	return cost, err
+}
+
+// moved counts what is elsewhere than in the placement in force.
+func moved(p *Problem, pl placement.Placement) float64 {
+	if p.Incumbent == nil {
+		return 0
+	}
+	var before, now []topology.NodeID
+	each(*p.Incumbent, func(n topology.NodeID) { before = append(before, n) })
+	each(pl, func(n topology.NodeID) { now = append(now, n) })
+	count := 0.0
+	for i := range min(len(before), len(now)) {
+		if before[i] != topology.None && before[i] != now[i] {
+			count++
+		}
+	}
+	return count
 }
 
 // overPipelines folds the latencies of what is placed into the goal's value.
-func overPipelines(p *Problem, pl placement.Placement, latency func(i int) (time.Duration, error)) (float64, error) {
+func overPipelines(p *Problem, goal Objective, pl placement.Placement, latency func(i int) (time.Duration, error)) (float64, error) {
 	weights := Weights(p.Workload)
 	var sum, late, total, worst float64
 	var faults []error
@@ -137,7 +190,7 @@ func overPipelines(p *Problem, pl placement.Placement, latency func(i int) (time
 	if total == 0 {
 		return math.NaN(), errors.Join(faults...)
 	}
-	switch p.Goal() {
+	switch goal {
 	case WorstLatency:
 		return worst, errors.Join(faults...)
 	case DeadlineMisses:

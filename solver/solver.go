@@ -18,12 +18,28 @@ type Problem struct {
 	Workload  *workloads.Workload
 	Model     placement.Model
 	Objective Objective // empty: Latency when there are pipelines, otherwise Nodes
+	// Also adds to the objective others by weight, in the units of both.
+	Also []Term
+	// Limits hold for every placement: what exceeds one is no answer.
+	Limits []Limit
 	// Incumbent is the placement in force, nil when nothing runs.
 	Incumbent *placement.Placement
 	// MaxSteps bounds the search in the solver's own steps, so that its answer
 	// repeats on any machine; 0 is the solver's default.
 	MaxSteps int64
 	Seed     uint64
+}
+
+// A Term is an objective that counts so much.
+type Term struct {
+	Objective Objective
+	Weight    float64
+}
+
+// A Limit is the most that an objective may come to.
+type Limit struct {
+	Objective Objective
+	Most      float64 // in the objective's unit
 }
 
 // Goal is the problem's objective, its default filled in.
@@ -111,6 +127,11 @@ func Solve(ctx context.Context, s Solver, p *Problem) (Solution, error) {
 	}
 	if sol.Cost, sol.Unit, err = Cost(p, sol.Placement); err != nil {
 		return Solution{}, err
+	}
+	if missing == 0 {
+		if err := Within(p, sol.Placement); err != nil {
+			return Solution{}, err
+		}
 	}
 	if sol.Bound > sol.Cost+Tolerance*math.Abs(sol.Cost) && missing == 0 {
 		return Solution{}, fmt.Errorf("the solver's bound %v lies above the cost %v of its own placement", sol.Bound, sol.Cost)

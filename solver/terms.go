@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -22,15 +23,22 @@ type Terms struct {
 	Quantum float64
 }
 
+// ErrUnsupported is the fault of a problem that a solver does not take, though
+// another may.
+var ErrUnsupported = errors.New("not for this solver")
+
 // Terms takes the objective apart. It fails for an objective that is no sum,
 // and for pipelines whose latency is none: those that are not chains.
 func (p *Problem) Terms() (Terms, error) {
+	if len(p.Also) > 0 || len(p.Limits) > 0 {
+		return Terms{}, fmt.Errorf("%w: an objective with others beside it or with limits is no sum over operators", ErrUnsupported)
+	}
 	if p.Goal() != Latency {
-		return Terms{}, fmt.Errorf("objective %q is not a sum over operators", p.Goal())
+		return Terms{}, fmt.Errorf("%w: objective %q is no sum over operators", ErrUnsupported, p.Goal())
 	}
 	for i := range p.Workload.Pipelines {
 		if w := &p.Workload.Pipelines[i]; !w.IsChain() {
-			return Terms{}, fmt.Errorf("pipeline %q is not a chain", w.Name)
+			return Terms{}, fmt.Errorf("%w: pipeline %q is not a chain", ErrUnsupported, w.Name)
 		}
 	}
 	weights := Weights(p.Workload)

@@ -126,7 +126,7 @@ func (a *app) runScenario(ctx context.Context, f *runFlags, arg string, names, s
 	var sims []simulated
 	var plans []*plan
 	for _, name := range names {
-		p, err := prepare(ctx, a, &f.scenarioFlags, arg, name, f.solveTime, set...)
+		p, err := prepare(ctx, a, &f.scenarioFlags, arg, asked{solver: name, limit: f.solveTime}, set...)
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ func newSolveCommand(a *app) *cobra.Command {
 	var solverName, compare string
 	var limit time.Duration
 	var writeLP, writeMPS string
+	var weigh trade
 	cmd := &cobra.Command{
 		Use:   "solve SCENARIO",
 		Short: "Decide where each operator and job runs",
@@ -36,6 +37,7 @@ possible it can be. That no placement exists is an answer: exit code 3.`,
 	cmd.Flags().DurationVar(&limit, "time", 0, "wall-clock limit of a solver, 0 for none; what it cuts short may differ between runs")
 	cmd.Flags().StringVar(&writeLP, "write-lp", "", "write the problem as a mixed-integer program in LP format to this `file`, and stop")
 	cmd.Flags().StringVar(&writeMPS, "write-mps", "", "the same in free MPS format")
+	weigh.register(cmd)
 	output := outputFlag(cmd, "text", "json", "csv")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		names, err := chosenSolvers(solverName, compare)
@@ -45,9 +47,16 @@ possible it can be. That no placement exists is an answer: exit code 3.`,
 		if writeLP != "" || writeMPS != "" {
 			return a.writeModel(&flags, args[0], writeLP, writeMPS)
 		}
+		if weigh.pareto != "" {
+			s, err := flags.load(a, args[0])
+			if err != nil {
+				return err
+			}
+			return a.printFront(cmd.Context(), s, &weigh, names[0], limit, output.value)
+		}
 		var plans []*plan
 		for _, name := range names {
-			p, err := prepare(cmd.Context(), a, &flags, args[0], name, limit)
+			p, err := prepare(cmd.Context(), a, &flags, args[0], asked{solver: name, limit: limit, trade: &weigh})
 			if err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -37,23 +38,29 @@ type plan struct {
 	warnings []string
 }
 
-// prepare reads the scenario that arg names and solves it with the named
-// solver, or with the scenario's own when the name is empty, for as long as the
-// limit says, 0 for as long as it takes.
-func prepare(ctx context.Context, a *app, f *scenarioFlags, arg, name string, limit time.Duration, set ...string) (*plan, error) {
+// asked is what the command line asks of a solver.
+type asked struct {
+	solver string        // empty is the scenario's own
+	limit  time.Duration // wall clock, 0 for none
+	trade  *trade        // nil for none
+}
+
+// prepare reads the scenario that arg names and solves it.
+func prepare(ctx context.Context, a *app, f *scenarioFlags, arg string, ask asked, set ...string) (*plan, error) {
 	s, err := f.load(a, arg, set...)
 	if err != nil {
 		return nil, err
 	}
-	return solve(ctx, s, name, limit)
+	return solve(ctx, s, ask)
 }
 
-// solve answers the scenario's problem, within the limit unless it is 0.
-func solve(ctx context.Context, s *scenarios.Scenario, name string, limit time.Duration) (*plan, error) {
+// solve answers the scenario's problem.
+func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error) {
+	name := ask.solver
 	if name == "" {
 		name = s.Solve.Solver
 	}
-	algorithm, err := newSolver(name, limit)
+	algorithm, err := newSolver(name, ask.limit)
 	if err != nil {
 		return nil, err
 	}
@@ -62,16 +69,26 @@ func solve(ctx context.Context, s *scenarios.Scenario, name string, limit time.D
 		p.arriving = s.Workload.Jobs
 		p.scenario = withoutJobs(s)
 	}
+	problem := problemOf(p.scenario)
+	if ask.trade != nil {
+		if err := ask.trade.apply(problem); err != nil {
+			return nil, err
+		}
+	}
 	limited := ctx
-	if limit > 0 {
+	if ask.limit > 0 {
 		var stop context.CancelFunc
-		limited, stop = context.WithTimeout(ctx, limit)
+		limited, stop = context.WithTimeout(ctx, ask.limit)
 		defer stop()
 	}
 	start := time.Now()
-	p.solution, err = solver.Solve(limited, algorithm, problemOf(p.scenario))
+	p.solution, err = solver.Solve(limited, algorithm, problem)
 	if err != nil {
-		return nil, fmt.Errorf("solving %s with %s: %w", s.Name, name, err)
+		err = fmt.Errorf("solving %s with %s: %w", s.Name, name, err)
+		if errors.Is(err, solver.ErrUnsupported) {
+			err = badInput(err)
+		}
+		return nil, err
 	}
 	p.seconds = time.Since(start).Seconds()
 	if !p.placed() {

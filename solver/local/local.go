@@ -24,6 +24,9 @@ type Solver struct {
 	Steps int64
 }
 
+// excess is the price of going over a limit, far above any objective.
+const excess = 1e12
+
 // DefaultSteps is how many moves are tried when nobody sets a limit.
 const DefaultSteps = 30_000
 
@@ -51,8 +54,12 @@ func (s Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, 
 	if steps == 0 {
 		steps = DefaultSteps
 	}
-	sol.Placement, sol.Steps, err = w.anneal(ctx, steps)
-	return sol, err
+	sol.Placement, sol.Steps = w.anneal(ctx, steps)
+	if err := solver.Within(&q, sol.Placement); err != nil {
+		sol.Status, sol.Reason = solver.Unknown, "no placement within the limits was found: "+err.Error()
+		sol.Placement, sol.Unplaced = placement.Unplaced(p.Workload), solver.LeaveAll(p.Workload, sol.Reason)
+	}
+	return sol, nil
 }
 
 // A slot is an operator or an instance that wants a node.
@@ -279,9 +286,15 @@ func (w *walk) clear() {
 	}
 }
 
-// value is the objective, +Inf where a route is missing.
+// value is the objective, +Inf where a route is missing. What exceeds a limit
+// costs so much that the walk leaves it as fast as it can.
 func (w *walk) value() float64 {
 	c, _, err := solver.Cost(w.p, w.now)
+	for _, l := range w.p.Limits {
+		if v, err := solver.Value(w.p, l.Objective, w.now); err == nil && v > l.Most {
+			c += excess * (1 + (v-l.Most)/max(math.Abs(l.Most), 1e-9))
+		}
+	}
 	switch {
 	case err != nil:
 		return math.Inf(1)
@@ -293,12 +306,12 @@ func (w *walk) value() float64 {
 
 // anneal makes moves, ever less willing to get worse, and returns the best
 // placement met.
-func (w *walk) anneal(ctx context.Context, steps int64) (placement.Placement, int64, error) {
+func (w *walk) anneal(ctx context.Context, steps int64) (placement.Placement, int64) {
 	best, least := clone(w.now), w.cost
-	scale := max(math.Abs(w.cost), 1e-12)
+	scale := size(w.cost)
 	for step := range steps {
 		if step%16 == 0 && ctx.Err() != nil {
-			return best, step, nil
+			return best, step
 		}
 		heat := scale * 0.03 * math.Pow(1e-4, float64(step)/float64(steps))
 		undo := w.move()
@@ -310,13 +323,18 @@ func (w *walk) anneal(ctx context.Context, steps int64) (placement.Placement, in
 			w.cost = c
 			if c < least {
 				best, least = clone(w.now), c
-				scale = max(math.Abs(least), 1e-12)
+				scale = size(least)
 			}
 			continue
 		}
 		undo()
 	}
-	return best, steps, nil
+	return best, steps
+}
+
+// size is what a change of cost is measured by.
+func size(cost float64) float64 {
+	return max(math.Abs(math.Mod(cost, excess)), 1e-12)
 }
 
 func clone(p placement.Placement) placement.Placement {

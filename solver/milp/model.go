@@ -59,7 +59,7 @@ func Build(p *solver.Problem) (*Model, error) {
 	nodes := p.Topology.Nodes()
 	for i := range nodes {
 		if p.Model.Discipline(&nodes[i]) == topology.PerOperator {
-			return nil, fmt.Errorf("contention %q is not linear: node %q multiplies the work of operators that share it", placement.Berkeley, nodes[i].Name)
+			return nil, fmt.Errorf("%w: contention %q is not linear: node %q multiplies the work of operators that share it", solver.ErrUnsupported, placement.Berkeley, nodes[i].Name)
 		}
 	}
 	b := builder{p: p, terms: terms, ledger: placement.NewLedger(p.Topology), m: &Model{Name: "placement", Scale: scale(p, terms)}}
