@@ -1,6 +1,7 @@
 package bins
 
 import (
+	"cmp"
 	"context"
 	"slices"
 )
@@ -21,16 +22,27 @@ const defaultSteps = 200_000
 // are left out. The search ends after maxSteps pricing problems (0:
 // 200,000) or with ctx, with the best packing so far.
 func Exact(ctx context.Context, capacity []int64, sizes [][]int64, maxSteps int64) Result {
-	if maxSteps == 0 {
-		maxSteps = defaultSteps
+	items := newPacking(capacity, sizes).fitting()
+	room, coarse := coarse(capacity, sizes, items)
+	r := exact(ctx, room, coarse, cmp.Or(maxSteps, defaultSteps))
+	for _, bin := range r.Bins {
+		for k, i := range bin {
+			bin[k] = items[i]
+		}
 	}
-	all := newPacking(capacity, sizes).fitting()
+	return r
+}
+
+func exact(ctx context.Context, capacity []int64, sizes [][]int64, maxSteps int64) Result {
 	r := Result{Bins: heuristic(capacity, sizes), Bound: Bound(capacity, sizes)}
 	if r.Proved = int64(len(r.Bins)) == r.Bound; r.Proved {
 		return r
 	}
-	fixed, left := dominated(capacity, sizes, all)
+	fixed, left := dominated(capacity, sizes)
 	root := newState(capacity, sizes, left)
+	if len(root.kinds) > maxKinds {
+		return r
+	}
 	root.closed = fixed
 	relaxed := relax(ctx, root, root.heuristicPatterns(), goal{bins: int64(len(r.Bins)) - 1, patience: true, steps: maxSteps})
 	r.Steps = relaxed.steps
@@ -49,6 +61,39 @@ func Exact(ctx context.Context, capacity []int64, sizes [][]int64, maxSteps int6
 	r.Bins, r.Steps = s.best, s.steps
 	r.Proved = int64(len(r.Bins)) == r.Bound
 	return r
+}
+
+// maxKinds is how many sizes the search takes on: its inverse is a square of
+// them.
+const maxKinds = 3000
+
+// coarse is the problem of some items in smaller numbers: without the
+// dimensions in which everything fits one bin, and each over the greatest
+// divisor that its sizes share.
+func coarse(capacity []int64, sizes [][]int64, items []int) (room []int64, out [][]int64) {
+	out = make([][]int64, len(items))
+	for d, c := range capacity {
+		var total, divisor int64
+		for _, i := range items {
+			total += sizes[i][d]
+			divisor = gcd(divisor, sizes[i][d])
+		}
+		if total <= c {
+			continue
+		}
+		room = append(room, c/divisor)
+		for k, i := range items {
+			out[k] = append(out[k], sizes[i][d]/divisor)
+		}
+	}
+	return room, out
+}
+
+func gcd(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // heuristicPatterns are the bins of the heuristics, as patterns.

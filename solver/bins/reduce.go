@@ -10,11 +10,14 @@ import (
 // fits beside it, where the two fill the bin, or no two others fit instead, or
 // no three do and no two are larger than that one. It returns these bins and
 // the items left.
-func dominated(capacity []int64, sizes [][]int64, items []int) (fixed [][]int, left []int) {
-	if len(capacity) != 1 {
-		return nil, items
+func dominated(capacity []int64, sizes [][]int64) (fixed [][]int, left []int) {
+	left = make([]int, len(sizes))
+	for i := range left {
+		left[i] = i
 	}
-	left = slices.Clone(items)
+	if len(capacity) != 1 {
+		return nil, left
+	}
 	slices.SortStableFunc(left, func(a, b int) int { return cmp.Compare(sizes[b][0], sizes[a][0]) })
 	size := func(k int) int64 { return sizes[left[k]][0] }
 	for k := 0; k < len(left) && 2*size(k) > capacity[0]; {
