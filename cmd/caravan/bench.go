@@ -7,13 +7,17 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"caravan/solver"
 )
 
 // benchFlags are the flags of caravan bench.
@@ -27,6 +31,7 @@ type benchFlags struct {
 	save    string
 	against string
 	figure  string
+	trace   string
 	output  *enum
 }
 
@@ -47,7 +52,7 @@ when a solver contradicts a known answer.`,
 		Args: takes(0, 0, "none"),
 	}
 	cmd.Flags().BoolVar(&f.list, "list", false, "print the instances and their solvers, and stop")
-	cmd.Flags().StringVar(&f.filter, "filter", "", "only instances whose name contains one of these words, as `a,b`")
+	cmd.Flags().StringVar(&f.filter, "filter", "", "only instances that one of these words names, in full or in part, as `a,b`")
 	cmd.Flags().StringVar(&f.solvers, "solver", "", "only these solvers, as `a,b`; default: those the instance is meant for")
 	cmd.Flags().StringVar(&f.data, "data", "", "`directory` of further instances: GAP, bin packing, STG, DNN graphs and chains, reassignment")
 	cmd.Flags().DurationVar(&f.limit, "time", time.Minute, "wall-clock limit of one solver on one instance")
@@ -55,6 +60,7 @@ when a solver contradicts a known answer.`,
 	cmd.Flags().StringVar(&f.save, "save", "", "`file` to save the results in, a baseline for later")
 	cmd.Flags().StringVar(&f.against, "against", "", "baseline `file` to compare with")
 	cmd.Flags().StringVar(&f.figure, "figure", "", "performance profile of the solvers, as a .pdf, .svg or .png `file`")
+	cmd.Flags().StringVar(&f.trace, "trace", "", "draw how the gap fell over CPU time on one instance, as a .pdf, .svg or .png `file`, and stop")
 	f.output = outputFlag(cmd, "text", "json", "csv")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return a.bench(cmd.Context(), f) }
 	return cmd
@@ -68,7 +74,9 @@ type benchCase struct {
 	Proved  bool    // known is the optimum
 	Solvers []string
 	// Run answers the instance; it stops when ctx does.
-	Run func(ctx context.Context, solver string, limit time.Duration) (benchAnswer, error)
+	Run func(ctx context.Context, name string, limit time.Duration) (benchAnswer, error)
+
+	problem func() (*solver.Problem, error) // nil when it is not a placement
 }
 
 // A benchAnswer is what a solver said of an instance.
@@ -118,6 +126,9 @@ func (a *app) bench(ctx context.Context, f *benchFlags) error {
 	if f.list {
 		return a.listCases(cases, f.output.value)
 	}
+	if f.trace != "" {
+		return a.traceBench(ctx, f, cases)
+	}
 	var base *benchResults
 	if f.against != "" {
 		if base, err = readBaseline(f.against); err != nil {
@@ -165,10 +176,7 @@ func chooseCases(cases []benchCase, filter, solvers string) ([]benchCase, error)
 		return nil, fmt.Errorf("--solver: %w", err)
 	}
 	var out []benchCase
-	for _, c := range cases {
-		if !named(c.Name, filter) {
-			continue
-		}
+	for _, c := range filtered(cases, filter) {
 		if wanted != nil {
 			var both []string
 			for _, s := range wanted {
@@ -204,16 +212,27 @@ func available(solvers []string) []string {
 	return out
 }
 
-func named(name, filter string) bool {
+// filtered keeps the instances that a word of the filter names: in full, with
+// or without its folder, or else in part.
+func filtered(cases []benchCase, filter string) []benchCase {
 	if filter == "" {
-		return true
+		return cases
 	}
+	keep := map[string]bool{}
 	for word := range strings.SplitSeq(filter, ",") {
-		if word != "" && strings.Contains(name, word) {
-			return true
+		exact := false
+		for _, c := range cases {
+			if word != "" && (c.Name == word || path.Base(c.Name) == word) {
+				keep[c.Name], exact = true, true
+			}
+		}
+		for _, c := range cases {
+			if word != "" && !exact && strings.Contains(c.Name, word) {
+				keep[c.Name] = true
+			}
 		}
 	}
-	return false
+	return slices.DeleteFunc(cases, func(c benchCase) bool { return !keep[c.Name] })
 }
 
 func (a *app) listCases(cases []benchCase, format string) error {

@@ -43,18 +43,21 @@ func pipelineCases() []benchCase {
 		{Pipelines: 20, Operators: 6, Nodes: 30, Tightness: 2},
 		{Pipelines: 20, Operators: 6, Nodes: 30, Tightness: 1},
 		{Pipelines: 50, Operators: 8, Nodes: 60, Tightness: 2},
+		{Pipelines: 2000, Operators: 6, Nodes: 1000, Tightness: 2},
 	} {
 		for seed := range int64(10) {
+			problem := func() (*solver.Problem, error) {
+				t, w, err := f.Instance(seed + 1)
+				return &solver.Problem{Topology: t, Workload: w, Model: placement.Model{Network: placement.Fixed, Routing: topology.RouteDirect}}, err
+			}
 			out = append(out, benchCase{
-				Name: "pipelines/" + f.Name(seed+1), Unit: "s", Known: math.NaN(), Solvers: []string{"ilp", "highs"},
+				Name: "pipelines/" + f.Name(seed+1), Unit: "s", Known: math.NaN(), Solvers: []string{"ilp", "highs", "search"}, problem: problem,
 				Run: func(ctx context.Context, name string, limit time.Duration) (benchAnswer, error) {
-					t, w, err := f.Instance(seed + 1)
+					p, err := problem()
 					if err != nil {
 						return benchAnswer{}, err
 					}
-					return solveCase(ctx, name, limit, &solver.Problem{
-						Topology: t, Workload: w, Model: placement.Model{Network: placement.Fixed, Routing: topology.RouteDirect},
-					})
+					return solveCase(ctx, name, limit, p)
 				},
 			})
 		}

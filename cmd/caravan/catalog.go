@@ -10,6 +10,7 @@ import (
 	"caravan/solver/ilp"
 	"caravan/solver/local"
 	"caravan/solver/milp"
+	"caravan/solver/search"
 )
 
 // A solverRow is one exact configuration of an algorithm: its name in a
@@ -38,6 +39,8 @@ func solverRows() []solverRow {
 			always(binpack.Solver{Spread: true})},
 		{"ilp", "exact least latency of many chains and jobs together, by branch and price",
 			always(ilp.Solver{})},
+		{"search", "least latency of thousands of chains, by priced neighbourhood search, with a Lagrangian bound",
+			always(search.Solver{})},
 		{"local", "any objective, by simulated annealing; proves nothing",
 			always(local.Solver{})},
 		{"queueing", "least latency at the given rates with the waiting counted, by simulated annealing",

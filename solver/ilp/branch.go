@@ -125,7 +125,7 @@ func (t *tree) improve(ctx context.Context) {
 
 // progress tells of a bound that rose.
 func (t *tree) progress(lower float64) {
-	if lower = min(lower, t.cost); lower > t.root+1e-4*(t.cost-t.root) {
+	if lower = min(lower, t.cost); math.IsInf(t.root, -1) || lower > t.root+1e-4*(t.cost-t.root) {
 		t.root = lower
 		t.tell()
 	}

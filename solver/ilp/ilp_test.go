@@ -21,10 +21,10 @@ func newILP() solver.Solver { return ilp.Solver{} }
 
 func TestContract(t *testing.T) {
 	t.Run("one chain", func(t *testing.T) {
-		solvertest.Test(t, newILP, solvertest.Options{Exact: true, Proves: true, Instances: 300})
+		solvertest.Test(t, newILP, solvertest.Options{Exact: true, Proves: true, Instances: 100})
 	})
 	t.Run("several items", func(t *testing.T) {
-		solvertest.Test(t, newILP, solvertest.Options{Proves: true, Several: true, Instances: 100})
+		solvertest.Test(t, newILP, solvertest.Options{Proves: true, Several: true, Instances: 50})
 	})
 }
 
