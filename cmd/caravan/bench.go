@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"caravan/results/plots"
 	"caravan/solver"
 )
 
@@ -114,6 +115,11 @@ type benchResults struct {
 func (a *app) bench(ctx context.Context, f *benchFlags) error {
 	if f.count < 1 || f.limit <= 0 {
 		return badInput(fmt.Errorf("--count, --time: found %d and %s, allowed: 1 or more, and more than 0", f.count, f.limit))
+	}
+	if f.figure != "" {
+		if _, err := plots.FormatOf(f.figure); err != nil {
+			return badInput(fmt.Errorf("--figure: %w", err))
+		}
 	}
 	cases, err := benchCases(f.data)
 	if err != nil {
