@@ -288,12 +288,12 @@ func (s *search) best() (nodes []topology.NodeID, bound time.Duration, fault str
 	case !s.w.IsChain():
 		nodes, bound = s.dag()
 	case s.counted:
-		nodes, bound = s.countedChain()
+		nodes, bound = s.runs(forever)
 	default:
 		nodes, bound = s.chain()
 	}
 	if nodes != nil && !s.roomy(nodes) {
-		if nodes, bound = s.confined(bound); nodes == nil && !s.stopped {
+		if nodes, bound = s.roomier(bound); nodes == nil && !s.stopped {
 			return nil, 0, "no placement has room for all of its operators at once"
 		}
 	}
@@ -304,6 +304,17 @@ func (s *search) best() (nodes []topology.NodeID, bound time.Duration, fault str
 		return nil, 0, "the search was stopped before it found a placement"
 	}
 	return nil, 0, fmt.Sprintf("no %s route joins nodes that may run its operators and have room for them", s.p.Model.RoutingOrDefault())
+}
+
+// roomier is best where the best placement overfills a node; lower is what it
+// would cost.
+func (s *search) roomier(lower time.Duration) ([]topology.NodeID, time.Duration) {
+	s.proved, s.stopped = true, false
+	if !s.w.IsChain() {
+		return s.explore(nil, lower)
+	}
+	nodes, bound := s.runs(forever)
+	return nodes, max(lower, bound)
 }
 
 // compute is the service time of operator j on node n among k of its kind.

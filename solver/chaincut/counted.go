@@ -7,16 +7,18 @@ import (
 	"time"
 
 	"caravan/topology"
+	"caravan/workloads/placement"
 )
 
-// countedChain is the exact optimum under k-multiplicative contention, by
-// branch and bound: runs of operators are placed in order; what the placed
-// ones cost with the counts so far, plus the best priced suffix, bounds every
-// completion from below, since counts only grow. (The recursion of Berkeley's
-// minlatsolver, which Upstream repeats, ignores that returning to a node slows
-// the operators already there, and so misses optima.)
-func (s *search) countedChain() ([]topology.NodeID, time.Duration) {
-	b := newBranching(newPrices(s))
+// runs is the exact optimum of a chain under k-multiplicative contention, with
+// the room that nodes have, and with a period below a limit, by branch and
+// bound: runs of operators are placed in order; what the placed ones cost with
+// the counts so far, plus the best priced suffix, bounds every completion from
+// below, since counts only grow. (The recursion of Berkeley's minlatsolver,
+// which Upstream repeats, ignores that returning to a node slows the operators
+// already there, and so misses optima.)
+func (s *search) runs(below time.Duration) ([]topology.NodeID, time.Duration) {
+	b := newBranching(newPrices(s, below))
 	root, ok := b.raise()
 	if ok && b.best > root {
 		b.kick()
@@ -30,7 +32,7 @@ func (s *search) countedChain() ([]topology.NodeID, time.Duration) {
 		root = max(root, again)
 	}
 	switch {
-	case b.bestNodes == nil && b.ctx.Err() == nil:
+	case !ok && b.bestNodes == nil && b.ctx.Err() == nil:
 		return nil, 0
 	case ok && b.best > root:
 		b.descend(0, topology.None, 0)
@@ -55,6 +57,9 @@ type branching struct {
 	best      time.Duration
 	bestNodes []topology.NodeID
 	children  [][]child // scratch, by operator
+	meter     *meter    // of what is placed, nil where the period does not matter
+	probe     *meter    // of any placement
+	tight     bool      // some placements have no room or too long a period
 	halted    bool      // by the limit or the context
 }
 
@@ -67,10 +72,14 @@ type child struct {
 
 func newBranching(x *prices) *branching {
 	n := len(x.share)
-	return &branching{
+	b := &branching{
 		prices: x, best: forever, count: make([]int, n), work: make([]float64, n), paid: make([]time.Duration, n),
-		children: make([][]child, len(x.allowed)),
+		children: make([][]child, len(x.allowed)), tight: x.below < forever || x.demanding(),
 	}
+	if x.below < forever {
+		b.meter, b.probe = newMeter(x.search), newMeter(x.search)
+	}
+	return b
 }
 
 // raise improves the prices, and the best placement from every path on the way.
@@ -78,6 +87,8 @@ func (b *branching) raise() (time.Duration, bool) {
 	return b.prices.improve(func(nodes []topology.NodeID) time.Duration {
 		if was := b.best; b.try(nodes) < was {
 			b.polish(b.bestNodes, len(nodes))
+		} else if was >= forever && b.tight {
+			b.polish(nodes, 1)
 		}
 		return b.best
 	})
@@ -86,7 +97,7 @@ func (b *branching) raise() (time.Duration, bool) {
 // try takes a placement that is better than the best known, and returns the
 // cost of the best.
 func (b *branching) try(nodes []topology.NodeID) time.Duration {
-	if d := b.cost(nodes); d < b.best {
+	if d := b.cost(nodes); d < b.best && b.faults(nodes) == 0 {
 		b.best, b.bestNodes = d, slices.Clone(nodes)
 	}
 	return b.best
@@ -99,20 +110,24 @@ func (s *search) cost(nodes []topology.NodeID) time.Duration { return s.suffixCo
 // two operators, as long as that makes it better.
 func (b *branching) polish(start []topology.NodeID, longest int) {
 	now, nodes := slices.Clone(start), make([]topology.NodeID, len(start))
-	best := b.cost(now)
+	best, faults := b.cost(now), b.faults(now)
 	tryRun := func(i, j int) {
 		for k := i; k <= j; k++ {
 			if !b.may[k][nodes[k]] {
 				return
 			}
 		}
-		if d := b.cost(nodes); d < best {
-			best = d
+		d := b.cost(nodes)
+		if d >= best && faults == 0 || d >= forever {
+			return
+		}
+		if f := b.faults(nodes); f < faults || f == faults && d < best {
+			best, faults = d, f
 			copy(now, nodes)
 		}
 	}
-	for was := forever; best < was && b.steps < b.limit && b.ctx.Err() == nil; {
-		was = best
+	for was, had := forever, len(now)+2; (best < was || faults < had) && b.steps < b.limit && b.ctx.Err() == nil; {
+		was, had = best, faults
 		b.steps += int64(len(nodes))
 		for i := range nodes {
 			for j := i; j < len(nodes); j++ {
@@ -144,6 +159,11 @@ func (b *branching) kick() {
 			return
 		}
 		nodes := slices.Clone(b.bestNodes)
+		if nodes == nil {
+			if nodes = nodesOf(b.prices.path()); nodes == nil {
+				return
+			}
+		}
 		for range 3 {
 			j := rng.IntN(len(nodes))
 			nodes[j] = b.allowed[j][rng.IntN(len(b.allowed[j]))]
@@ -156,7 +176,9 @@ func (b *branching) kick() {
 // last; sent is the time of the transfers between those before.
 func (b *branching) descend(j int, last topology.NodeID, sent time.Duration) {
 	if j == len(b.allowed) {
-		b.try(b.path)
+		if d := b.cost(b.path); d < b.best { // it has room: enter saw to that
+			b.best, b.bestNodes = d, slices.Clone(b.path)
+		}
 		return
 	}
 	list := b.expand(j, last, sent)
@@ -171,18 +193,64 @@ func (b *branching) descend(j int, last topology.NodeID, sent time.Duration) {
 		if b.halted || c.bound >= b.best {
 			return // and so do the others
 		}
+		grants, ok := b.enter(j, c)
+		if !ok {
+			continue
+		}
 		count, work, paid := b.count[c.at], b.work[c.at], b.paid[c.at]
 		b.count[c.at] += c.end - j
 		b.work[c.at] += b.sumWork(j, c.end, c.at)
 		b.paid[c.at] = b.pay(j, c.end, c.at)
 		b.sum += b.paid[c.at] - paid
-		for range c.end - j {
-			b.path = append(b.path, c.at)
-		}
 		b.descend(c.end, c.at, c.sent)
-		b.path = b.path[:j]
+		b.leave(j, c, grants)
 		b.sum -= b.paid[c.at] - paid
 		b.count[c.at], b.work[c.at], b.paid[c.at] = count, work, paid
+	}
+}
+
+// enter puts a run on the path, if its node has room and stays below the
+// period.
+func (b *branching) enter(j int, c child) ([]placement.Grant, bool) {
+	var grants []placement.Grant
+	short := true
+	for i := j; i < c.end; i++ {
+		if b.tight {
+			g, ok := b.ledger.Take(c.at, b.w.Operators[i].Demand)
+			if !ok {
+				b.leave(j, child{end: i, at: c.at}, grants)
+				return nil, false
+			}
+			grants = append(grants, g)
+		}
+		b.path = append(b.path, c.at)
+		if b.meter != nil {
+			b.meter.count[c.at]++
+			b.meter.change(i, b.path, b.meter.count[c.at], 1)
+		}
+	}
+	if b.meter != nil {
+		if short = b.meter.at(c.at) < b.below; short && j > 0 {
+			short = b.meter.between(b.path[j-1], c.at) < b.below
+		}
+	}
+	if !short {
+		b.leave(j, c, grants)
+	}
+	return grants, short
+}
+
+// leave takes a run off again.
+func (b *branching) leave(j int, c child, grants []placement.Grant) {
+	for i := c.end - 1; i >= j; i-- {
+		if b.tight {
+			b.ledger.Give(c.at, b.w.Operators[i].Demand, grants[i-j])
+		}
+		if b.meter != nil {
+			b.meter.change(i, b.path, b.meter.count[c.at], -1)
+			b.meter.count[c.at]--
+		}
+		b.path = b.path[:i]
 	}
 }
 

@@ -20,12 +20,15 @@ type explorer struct {
 	contiguous bool // an operator joins its predecessors or goes to a node without others
 	byPeriod   bool // what is minimised
 
+	returns []int         // by node: the last operator that can only be there, -1 without one
+	floor   time.Duration // nothing is better
 	nodes   []topology.NodeID
 	end     []time.Duration
 	below   time.Duration // the period must be less
 	best    time.Duration
 	found   []topology.NodeID
 	options [][]option // scratch, by operator
+	visits  int64
 	halted  bool
 }
 
@@ -43,7 +46,47 @@ func (s *search) newExplorer() *explorer {
 	if e.tail == nil {
 		return nil
 	}
+	e.returns = slices.Repeat([]int{-1}, len(s.slowed))
+	for j, list := range s.allowed {
+		if len(list) == 1 {
+			e.returns[list[0]] = j
+		}
+	}
 	return e
+}
+
+// leastPeriod bounds every period: of the operator that is long wherever it
+// runs, and of all work on all cores.
+func (e *explorer) leastPeriod() time.Duration {
+	var longest time.Duration
+	var power float64
+	spread := true // whether nodes share their work among requests
+	for i := range e.slowed {
+		n := &e.p.Topology.Nodes()[i]
+		d := e.p.Model.Discipline(n)
+		spread = spread && d != topology.Delay && d != topology.PerOperator
+		power += float64(n.Cores) * n.Speed
+	}
+	var work float64
+	for j, list := range e.allowed {
+		least := forever
+		for _, a := range list {
+			n := &e.p.Topology.Nodes()[a]
+			switch d := e.compute(j, a, 1); e.p.Model.Discipline(n) {
+			case topology.Delay:
+				least = 0
+			case topology.PerOperator:
+				least = min(least, d)
+			default:
+				least = min(least, d/time.Duration(n.Cores))
+			}
+		}
+		longest, work = max(longest, least), work+e.work[j]
+	}
+	if spread {
+		longest = max(longest, time.Duration(work/power*1e9*(1-1e-12))-time.Duration(len(e.allowed)))
+	}
+	return longest
 }
 
 // tails bounds what follows each operator: the longest over its successors of
@@ -113,10 +156,11 @@ func (e *explorer) descend(lower, period time.Duration) {
 	e.options[j] = list
 	e.steps += int64(len(e.allowed[j]) / 4)
 	for _, o := range list {
-		if e.steps++; e.steps > e.limit || e.steps&255 == 0 && e.ctx.Err() != nil {
+		e.steps++
+		if e.visits++; e.steps > e.limit || e.visits&63 == 0 && e.ctx.Err() != nil {
 			e.halted = true
 		}
-		if e.halted || o.bound >= e.best {
+		if e.halted || o.bound >= e.best || e.best <= e.floor {
 			return // and so do the others
 		}
 		grant, ok := e.ledger.Take(o.at, e.w.Operators[j].Demand)
@@ -158,11 +202,15 @@ func (e *explorer) option(a topology.NodeID, lower, period time.Duration) (optio
 }
 
 // joins reports whether node a holds nothing yet or a predecessor of the next
-// operator.
+// operator. A chain must not leave a node to which it has to return.
 func (e *explorer) joins(a topology.NodeID) bool {
-	for _, i := range e.w.Operators[len(e.nodes)].After {
+	j := len(e.nodes)
+	for _, i := range e.w.Operators[j].After {
 		if e.nodes[i] == a {
 			return true
+		}
+		if e.returns[e.nodes[i]] >= j && e.w.IsChain() {
+			return false
 		}
 	}
 	return !slices.Contains(e.nodes, a)

@@ -2,6 +2,7 @@ package chaincut
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,11 +19,15 @@ type Point struct {
 	Proved  bool          // that nothing is better in what was asked for
 }
 
+// ErrIncomplete says that a front may go on: the context ended, or the steps
+// did before anything more was found.
+var ErrIncomplete = errors.New("the front may go on")
+
 // Front lists the placements of the problem's one pipeline between which
 // latency is traded for throughput: each has the least latency of all whose
-// period is shorter than the one's before it. The first is the fastest. It ends
-// early when the context does; a point is proved when the search for it ended
-// within the problem's steps.
+// period is shorter than the one's before it. The first is the fastest. A point
+// is proved when the search for it ended within the problem's steps. With
+// ErrIncomplete come the points that were found.
 func Front(ctx context.Context, p *solver.Problem) ([]Point, error) {
 	s, err := soleSearch(ctx, p)
 	if err != nil {
@@ -31,9 +36,14 @@ func Front(ctx context.Context, p *solver.Problem) ([]Point, error) {
 	var front []Point
 	below := forever
 	for {
-		x, err := s.point(func(e *explorer) { e.below = below })
-		if err != nil || x.Nodes == nil {
+		x, err := s.fastest(below)
+		switch {
+		case err != nil:
 			return front, err
+		case x.Nodes == nil && x.Proved:
+			return front, nil
+		case x.Nodes == nil:
+			return front, ErrIncomplete
 		}
 		if n := len(front); n > 0 && front[n-1].Latency >= x.Latency {
 			front = front[:n-1] // as fast, and shorter
@@ -51,7 +61,7 @@ func MinPeriod(ctx context.Context, p *solver.Problem, contiguous bool) (Point, 
 	if err != nil {
 		return Point{}, err
 	}
-	return s.point(func(e *explorer) { e.byPeriod, e.contiguous = true, contiguous })
+	return s.point(func(e *explorer) { e.byPeriod, e.contiguous, e.floor = true, contiguous, e.leastPeriod() })
 }
 
 // soleSearch is the search for the only pipeline of a problem.
@@ -78,9 +88,23 @@ func (s *search) point(set func(*explorer)) (Point, error) {
 	}
 	set(e)
 	e.run()
-	if e.found == nil {
-		return Point{Proved: !e.halted}, nil
+	return s.pointAt(e.found, !e.halted)
+}
+
+func (s *search) pointAt(nodes []topology.NodeID, proved bool) (Point, error) {
+	if nodes == nil {
+		return Point{Proved: proved}, nil
 	}
-	d, err := placement.Estimate(s.p.Topology, s.p.Model, s.w, e.found)
-	return Point{e.found, d, Period(s.p.Topology, s.p.Model, s.w, e.found), !e.halted}, err
+	d, err := placement.Estimate(s.p.Topology, s.p.Model, s.w, nodes)
+	return Point{nodes, d, Period(s.p.Topology, s.p.Model, s.w, nodes), proved}, err
+}
+
+// fastest is the fastest placement of a shorter period than below.
+func (s *search) fastest(below time.Duration) (Point, error) {
+	if s.why != "" || !s.w.IsChain() {
+		return s.point(func(e *explorer) { e.below = below })
+	}
+	s.steps, s.proved, s.stopped = 0, true, false
+	nodes, _ := s.runs(below)
+	return s.pointAt(nodes, s.proved)
 }

@@ -57,7 +57,7 @@ func shaped(seed uint64) *solver.Problem {
 
 func TestShapesArePlacedExactly(t *testing.T) {
 	placed := 0
-	for seed := range uint64(1200) {
+	for seed := range uint64(600) {
 		p := shaped(seed)
 		best, ok := solvertest.Best(p)
 		sol, err := solver.Solve(context.Background(), chaincut.Solver{}, p)
@@ -71,13 +71,13 @@ func TestShapesArePlacedExactly(t *testing.T) {
 		require.InDelta(t, best, sol.Cost, 1e-9, "seed %d", seed)
 		require.InDelta(t, best, sol.Bound, 1e-9, "seed %d", seed)
 	}
-	assert.Greater(t, placed, 400)
+	assert.Greater(t, placed, 200)
 }
 
 // Capacities of a single pipeline are part of the optimum.
 func TestAFullNodeIsNoObstacleToAProof(t *testing.T) {
 	tight := 0
-	for seed := range uint64(800) {
+	for seed := range uint64(300) {
 		p := solvertest.Random(seed, false)
 		for j := range p.Workload.Pipelines[0].Operators {
 			p.Workload.Pipelines[0].Operators[j].Demand = topology.Resources{CPU: topology.MHz(300 + 100*(seed+uint64(j))%700)}
@@ -93,7 +93,47 @@ func TestAFullNodeIsNoObstacleToAProof(t *testing.T) {
 		require.Equal(t, solver.Optimal, sol.Status, "seed %d: %s", seed, sol.Reason)
 		require.InDelta(t, best, sol.Cost, 1e-9, "seed %d", seed)
 	}
-	assert.Greater(t, tight, 100)
+	assert.Greater(t, tight, 40)
+}
+
+// Chains too long for the local search to hit on the optimum by chance.
+func TestLongerChainsFindRoom(t *testing.T) {
+	for seed := range uint64(5) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		nodes, links := meshed(5, rng)
+		for i := range nodes {
+			nodes[i].CPU = topology.MHz(800 + rng.IntN(400))
+		}
+		p := chain(5, rng)
+		for j := range p.Operators {
+			p.Operators[j].Demand.CPU = topology.MHz(250 + rng.IntN(250))
+		}
+		m := placement.Model{}
+		if seed%3 == 0 {
+			m.Contention = placement.Berkeley
+		}
+		problem := problem(t, nodes, links, p, m)
+		sol, err := solver.Solve(context.Background(), chaincut.Solver{}, problem)
+		require.NoError(t, err)
+		require.Equal(t, solver.Optimal, sol.Status, "seed %d: %s", seed, sol.Reason)
+		all := everyPoint(problem)
+		front, err := chaincut.Front(context.Background(), problem)
+		require.NoError(t, err)
+		shortest, fastest := all[0].Period, all[0].Latency
+		for _, x := range all {
+			shortest, fastest = min(shortest, x.Period), min(fastest, x.Latency)
+		}
+		require.InDelta(t, fastest.Seconds(), sol.Cost, 1e-12, "seed %d", seed)
+		require.Equal(t, []time.Duration{fastest, shortest}, []time.Duration{front[0].Latency, front[len(front)-1].Period}, "seed %d", seed)
+	}
+}
+
+func TestAnInterruptedFrontSaysSo(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	p := berkeley([]float64{1, 2}, []hop{{0, 1, 100, 0}}, [][2]float64{{1, 1}, {1, 1}}, topology.None, topology.None, placement.Uncontended)
+	_, err := chaincut.Front(ctx, p)
+	assert.ErrorIs(t, err, chaincut.ErrIncomplete)
 }
 
 // everyPoint lists latency and period of every placement that can run.
@@ -134,7 +174,7 @@ func contiguous(nodes []topology.NodeID) bool {
 
 func TestTheFrontIsWhole(t *testing.T) {
 	longest := 0
-	for seed := range uint64(300) {
+	for seed := range uint64(120) {
 		p := solvertest.Random(seed, false)
 		if seed%2 == 0 {
 			p = shaped(seed)

@@ -88,10 +88,10 @@ func reference(p *solver.Problem) time.Duration {
 
 // Sparse networks are placed over walks, which the latency's routes need not be.
 func TestLargeNetworksArePlacedExactly(t *testing.T) {
-	for seed := range uint64(16) {
+	for seed := range uint64(8) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		kind := []string{"three-tier", "waxman", "barabasi-albert", "tree"}[seed%4]
-		spec := topology.GenerateSpec{Kind: kind, Count: 260, Edges: 250, Fogs: 10, Clouds: 2 + int(seed)%2, Depth: 8, Alpha: 0.02}
+		spec := topology.GenerateSpec{Kind: kind, Count: 258, Edges: 248, Fogs: 10, Clouds: 2 + int(seed)%2, Depth: 8, Alpha: 0.02}
 		nodes, links, err := topology.Generate(spec, rng)
 		require.NoError(t, err)
 		for i := range nodes {
@@ -99,12 +99,12 @@ func TestLargeNetworksArePlacedExactly(t *testing.T) {
 			nodes[i].NoColocate = seed%5 == 4 && rng.IntN(3) == 0
 		}
 		for i := range links {
-			if seed >= 8 {
+			if seed >= 4 {
 				links[i].Bandwidth *= topology.BytesPerSecond(0.01 + rng.Float64())
 				links[i].Latency += time.Duration(rng.IntN(1e6))
 			}
 		}
-		p := chain(4, rng)
+		p := chain(3, rng)
 		if seed%2 == 0 {
 			p.Source, p.Sink = topology.NodeID(len(nodes)-1), topology.NodeID(len(nodes)-7)
 		}

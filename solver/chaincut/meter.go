@@ -13,10 +13,11 @@ type meter struct {
 	*search
 	node   []time.Duration // work of all cores together; under PerOperator of the busiest operator
 	medium []time.Duration // nil where messages do not wait for each other
+	count  []int           // operators, by node
 }
 
 func newMeter(s *search) *meter {
-	m := &meter{search: s, node: make([]time.Duration, len(s.slowed))}
+	m := &meter{search: s, node: make([]time.Duration, len(s.slowed)), count: make([]int, len(s.slowed))}
 	if s.p.Model.NetworkOrDefault() != placement.Fixed {
 		m.medium = make([]time.Duration, s.p.Topology.Media())
 	}
@@ -87,18 +88,26 @@ func (m *meter) between(a, b topology.NodeID) time.Duration {
 // at all under the fixed network model. Pipelines with routing probabilities
 // have no such period: their requests differ.
 func Period(t *topology.Topology, m placement.Model, w *workloads.Pipeline, nodes []topology.NodeID) time.Duration {
-	s := bareSearch(t, m, w)
-	x := newMeter(s)
+	return newMeter(bareSearch(t, m, w)).period(nodes)
+}
+
+// period is Period, on a meter that has counted nothing; it is so again after.
+func (m *meter) period(nodes []topology.NodeID) time.Duration {
+	for j, a := range nodes {
+		m.count[a]++
+		m.change(j, nodes[:j+1], m.count[a], 1)
+	}
 	var d time.Duration
 	for j, a := range nodes {
-		s.tally[a]++
-		x.change(j, nodes[:j+1], s.tally[a], 1)
-	}
-	for j, a := range nodes {
-		d = max(d, x.at(a))
-		for _, i := range w.Operators[j].After {
-			d = max(d, x.between(nodes[i], a))
+		d = max(d, m.at(a))
+		for _, i := range m.w.Operators[j].After {
+			d = max(d, m.between(nodes[i], a))
 		}
+	}
+	for j := len(nodes) - 1; j >= 0; j-- {
+		a := nodes[j]
+		m.change(j, nodes[:j+1], m.count[a], -1)
+		m.count[a]--
 	}
 	return d
 }

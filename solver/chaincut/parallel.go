@@ -7,11 +7,13 @@ import (
 	"caravan/topology"
 )
 
-// maxMatrices bounds the numbers that a reduction keeps, and maxProducts the
-// sums that it makes at a time.
+// maxMatrices bounds the numbers of the edges that a reduction has made, and
+// maxProducts the sums that it makes for one of them; maxPairs bounds the pairs
+// of nodes of an edge that it goes through.
 const (
-	maxMatrices = 1 << 24
-	maxProducts = 1 << 31
+	maxMatrices = 1 << 25
+	maxProducts = 1 << 28
+	maxPairs    = 1 << 22
 )
 
 // A reduction shrinks a DAG to single operators: one between two others is
@@ -32,8 +34,9 @@ type reduction struct {
 	tail  [][]time.Duration // what follows its end, for what is folded
 	heads []bool
 	tails []bool
-	out   []map[int][]time.Duration // of an edge, from a to b at a*n+b
+	out   []map[int][]time.Duration // of an edge, from a to b at a*n+b; nil: a message of the first operator
 	in    []map[int]bool
+	kept  int // numbers in the edges that were made
 	left  []bool
 	undo  []func(nodes []topology.NodeID) // chooses the node of an operator that is gone
 }
@@ -41,14 +44,6 @@ type reduction struct {
 // seriesParallel is the exact optimum of trees and series-parallel graphs
 // without contention; ok is false when the pipeline is neither or too large.
 func (s *search) seriesParallel() (nodes []topology.NodeID, latency time.Duration, ok bool) {
-	edges := 0
-	for j := range s.allowed {
-		edges += len(s.w.Operators[j].After)
-	}
-	n := len(s.slowed)
-	if edges*n*n > maxMatrices || n*n*n*len(s.allowed) > maxProducts {
-		return nil, 0, false
-	}
 	r, value, ok := s.reduce(forever)
 	if !ok || value >= forever || !r.mixed {
 		return r.choose(value), value, ok
@@ -115,13 +110,7 @@ func (s *search) newReduction(limit time.Duration) *reduction {
 			r.own[j][a] = s.alone(j, a)
 		}
 		for _, i := range s.w.Operators[j].After {
-			edge := slices.Repeat([]time.Duration{forever}, n*n)
-			for _, a := range s.allowed[i] {
-				for _, b := range s.allowed[j] {
-					edge[int(a)*n+int(b)] = s.step(i, a, b)
-				}
-			}
-			r.join(i, j, edge)
+			r.out[i][j], r.in[j][i] = nil, true
 		}
 	}
 	return r
@@ -129,12 +118,23 @@ func (s *search) newReduction(limit time.Duration) *reduction {
 
 // join adds an edge beside those that are there.
 func (r *reduction) join(u, w int, edge []time.Duration) {
-	if was, parallel := r.out[u][w]; parallel {
-		for i := range edge {
-			edge[i] = max(edge[i], was[i])
+	if _, parallel := r.out[u][w]; parallel {
+		for _, a := range r.allowed[u] {
+			for _, b := range r.allowed[w] {
+				i := int(a)*r.n + int(b)
+				edge[i] = max(edge[i], r.between(u, w, a, b))
+			}
 		}
 	}
 	r.out[u][w], r.in[w][u] = edge, true
+}
+
+// between is what edge u -> w takes from node a to node b.
+func (r *reduction) between(u, w int, a, b topology.NodeID) time.Duration {
+	if edge := r.out[u][w]; edge != nil {
+		return edge[int(a)*r.n+int(b)]
+	}
+	return r.step(u, a, b)
 }
 
 // through is how long the pipeline takes at least because of operator v on
@@ -154,10 +154,14 @@ func (r *reduction) through(v int, a topology.NodeID) time.Duration {
 func (r *reduction) shrink(v int) bool {
 	switch {
 	case len(r.in[v]) == 1 && len(r.out[v]) == 1 && !r.heads[v] && !r.tails[v]:
-		r.series(v, first(r.in[v]), first(r.out[v]))
-	case len(r.in[v]) == 1 && len(r.out[v]) == 0:
+		u, w := first(r.in[v]), first(r.out[v])
+		if sums := len(r.allowed[u]) * len(r.allowed[v]); sums > maxProducts/len(r.allowed[w]) || r.kept+r.n*r.n > maxMatrices {
+			return false
+		}
+		r.series(v, u, w)
+	case len(r.in[v]) == 1 && len(r.out[v]) == 0 && r.pairs(first(r.in[v]), v):
 		r.foldBack(v, first(r.in[v]))
-	case len(r.in[v]) == 0 && len(r.out[v]) == 1:
+	case len(r.in[v]) == 0 && len(r.out[v]) == 1 && r.pairs(v, first(r.out[v])):
 		r.foldOn(v, first(r.out[v]))
 	default:
 		return false
@@ -165,6 +169,9 @@ func (r *reduction) shrink(v int) bool {
 	r.left[v] = false
 	return true
 }
+
+// pairs reports whether edge u -> w has few enough.
+func (r *reduction) pairs(u, w int) bool { return len(r.allowed[u])*len(r.allowed[w]) <= maxPairs }
 
 // first is the only key of a map.
 func first[V any](m map[int]V) int {
@@ -174,21 +181,25 @@ func first[V any](m map[int]V) int {
 	return -1
 }
 
-func (r *reduction) cut(u, w int) []time.Duration {
-	edge := r.out[u][w]
+func (r *reduction) cut(u, w int) {
 	delete(r.out[u], w)
 	delete(r.in[w], u)
-	return edge
 }
 
 // series replaces u -> v -> w by u -> w.
 func (r *reduction) series(v, u, w int) {
-	to, on := r.cut(u, v), r.cut(v, w)
 	n := r.n
 	edge, via := slices.Repeat([]time.Duration{forever}, n*n), slices.Repeat([]int32{-1}, n*n)
+	r.kept += n * n
+	on := slices.Repeat([]time.Duration{forever}, n*n)
+	for _, b := range r.allowed[v] {
+		for _, c := range r.allowed[w] {
+			on[int(b)*n+int(c)] = r.between(v, w, b, c)
+		}
+	}
 	for _, a := range r.allowed[u] {
 		for _, b := range r.allowed[v] {
-			d := to[int(a)*n+int(b)]
+			d := r.between(u, v, a, b)
 			if d >= forever {
 				continue
 			}
@@ -201,6 +212,8 @@ func (r *reduction) series(v, u, w int) {
 			}
 		}
 	}
+	r.cut(u, v)
+	r.cut(v, w)
 	r.undo = append(r.undo, func(nodes []topology.NodeID) { nodes[v] = topology.NodeID(via[int(nodes[u])*n+int(nodes[w])]) })
 	r.join(u, w, edge)
 }
@@ -208,7 +221,7 @@ func (r *reduction) series(v, u, w int) {
 // foldBack takes v, which nothing follows, into its predecessor u.
 func (r *reduction) foldBack(v, u int) {
 	r.mixed = r.mixed || r.heads[v]
-	edge, at := r.cut(u, v), make([]topology.NodeID, r.n)
+	at := make([]topology.NodeID, r.n)
 	for _, a := range r.allowed[u] {
 		best := forever
 		at[a] = topology.None
@@ -216,12 +229,13 @@ func (r *reduction) foldBack(v, u int) {
 			if r.through(v, b) >= forever {
 				continue
 			}
-			if d := edge[int(a)*r.n+int(b)] + r.own[v][b] + r.tail[v][b]; d < best {
+			if d := r.between(u, v, a, b) + r.own[v][b] + r.tail[v][b]; d < best {
 				best, at[a] = d, b
 			}
 		}
 		r.tail[u][a] = max(r.tail[u][a], best)
 	}
+	r.cut(u, v)
 	r.tails[u] = true
 	r.undo = append(r.undo, func(nodes []topology.NodeID) { nodes[v] = at[nodes[u]] })
 }
@@ -229,7 +243,7 @@ func (r *reduction) foldBack(v, u int) {
 // foldOn takes v, which follows nothing, into its successor w.
 func (r *reduction) foldOn(v, w int) {
 	r.mixed = r.mixed || r.tails[v]
-	edge, at := r.cut(v, w), make([]topology.NodeID, r.n)
+	at := make([]topology.NodeID, r.n)
 	for _, c := range r.allowed[w] {
 		best := forever
 		at[c] = topology.None
@@ -237,12 +251,13 @@ func (r *reduction) foldOn(v, w int) {
 			if r.through(v, b) >= forever {
 				continue
 			}
-			if d := r.head[v][b] + r.own[v][b] + edge[int(b)*r.n+int(c)]; d < best {
+			if d := r.head[v][b] + r.own[v][b] + r.between(v, w, b, c); d < best {
 				best, at[c] = d, b
 			}
 		}
 		r.head[w][c] = max(r.head[w][c], best)
 	}
+	r.cut(v, w)
 	r.heads[w] = true
 	r.undo = append(r.undo, func(nodes []topology.NodeID) { nodes[v] = at[nodes[w]] })
 }

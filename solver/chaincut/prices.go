@@ -8,21 +8,28 @@ import (
 	"caravan/topology"
 )
 
-// prices bound what a chain costs under k-multiplicative contention. A chain
-// is a sequence of runs: operators in a row on one node, then a message to
-// another. An operator that is one of k on a node uses up 1/k of it, and no
-// node can be used up more than once. Relaxing that with a price for each node
-// (Lagrange) leaves a recursion over runs, in which r operators on node a pay
+// prices bound what a chain costs where operators get in each other's way. A
+// chain is a sequence of runs: operators in a row on one node, then a message
+// to another. An operator that is one of k on a node uses up 1/k of it under
+// k-multiplicative contention; elsewhere it uses up what it demands of the
+// node's capacity, or of the period that it may be busy. No node can be used up
+// more than once. Relaxing that with a price for each node (Lagrange) leaves a
+// recursion over runs, in which r operators on node a pay
 //
 //	min over k >= r of k*work + r*price(a)/k
 //
-// and the bound is its value less the sum of all prices.
+// or their work and their share of the price, and the bound is its value less
+// the sum of all prices.
 type prices struct {
 	*search
-	price  []time.Duration // by node; 0 where operators do not slow each other
+	below  time.Duration   // the period must be less; forever is any
+	price  []time.Duration // by node
 	total  time.Duration   // of all prices
 	before []float64       // work of the operators before each, in seconds
+	asked  []float64       // what they use up, in the unit of room
+	room   []float64       // by node; +Inf where they do not use it up
 	may    [][]bool        // by operator and node
+	reach  [][]int16       // by operator and node: the last end of a run that has room
 	dead   []bool          // runs that no better placement has, by first, last and node; nil: none
 
 	f    [][]time.Duration   // the rest from the start of a run
@@ -33,9 +40,9 @@ type prices struct {
 	share []float64 // scratch: how much of each node a path uses up
 }
 
-func newPrices(s *search) *prices {
+func newPrices(s *search, below time.Duration) *prices {
 	k, n := len(s.allowed), len(s.p.Topology.Nodes())
-	x := &prices{search: s, price: make([]time.Duration, n), share: make([]float64, n), before: make([]float64, k+1)}
+	x := &prices{search: s, below: below, price: make([]time.Duration, n), share: make([]float64, n), before: make([]float64, k+1)}
 	for j := range k + 1 {
 		x.h = append(x.h, make([]time.Duration, n))
 		x.to = append(x.to, make([]topology.NodeID, n))
@@ -49,6 +56,8 @@ func newPrices(s *search) *prices {
 			x.may[j][a] = true
 		}
 	}
+	x.setRoom()
+	x.setReach()
 	return x
 }
 
@@ -70,19 +79,26 @@ func (x *prices) crowd(work float64, c int, price time.Duration) (time.Duration,
 }
 
 // run is what the operators from one to before another pay on node a, and
-// the k that they reckon with.
-func (x *prices) run(from, end int, a topology.NodeID) (time.Duration, int) {
-	if end-from == 1 && x.price[a] == 0 {
+// how much of it they use up.
+func (x *prices) run(from, end int, a topology.NodeID) (time.Duration, float64) {
+	r := end - from
+	if !x.slowed[a] {
+		used := (x.asked[end] - x.asked[from]) / x.room[a]
+		toll := time.Duration(used * float64(x.price[a]) * (1 - 1e-9))
+		if r == 1 {
+			return x.alone(from, a) + toll, used
+		}
+		return time.Duration(x.sumWork(from, end, a)*(1-1e-12)-0.5*float64(r)) + toll, used
+	}
+	if r == 1 && x.price[a] == 0 {
 		return x.alone(from, a), 1
 	}
 	work := x.sumWork(from, end, a)
-	if !x.slowed[a] {
-		return time.Duration(work*(1-1e-12) - 0.5*float64(end-from)), end - from
-	}
 	if work == 0 && x.price[a] == 0 {
-		return 0, end - from
+		return 0, 1
 	}
-	return x.crowd(work, end-from, x.price[a])
+	d, k := x.crowd(work, r, x.price[a])
+	return d, float64(r) / float64(k)
 }
 
 // sumWork is the time of operators on node a, each alone, in nanoseconds
@@ -97,11 +113,7 @@ func (x *prices) runEnds(from int, a topology.NodeID) int {
 	if x.p.Topology.Nodes()[a].NoColocate {
 		return from + 1
 	}
-	end := from + 1
-	for end < len(x.may) && x.may[end][a] {
-		end++
-	}
-	return end
+	return int(x.reach[from][a])
 }
 
 // recur solves the priced recursion and returns its bound; ok is false when
@@ -194,7 +206,11 @@ func (x *prices) improve(try func([]topology.NodeID) time.Duration) (best time.D
 		} else if stale++; stale == 5 {
 			scale, stale = scale*0.7, 0
 		}
-		if best >= upper || x.steps > x.limit || !x.move(path, scale*float64(upper-d)) {
+		aim := upper
+		if upper >= forever {
+			aim = best + best/10 // a guess, where nothing is known to fit
+		}
+		if best >= upper || x.steps > x.limit || !x.move(path, scale*float64(min(aim-d, aim))) {
 			break
 		}
 	}
@@ -209,12 +225,12 @@ func (x *prices) improve(try func([]topology.NodeID) time.Duration) (best time.D
 func (x *prices) move(path []stretch, step float64) bool {
 	clear(x.share)
 	for _, r := range path {
-		_, k := x.run(r.from, r.end, r.at)
-		x.share[r.at] += float64(r.end-r.from) / float64(k)
+		_, used := x.run(r.from, r.end, r.at)
+		x.share[r.at] += used
 	}
 	norm := 0.0
 	for a, u := range x.share {
-		if g := u - 1; x.slowed[a] && (g > 0 || x.price[a] > 0) {
+		if g := u - 1; g > 0 || x.price[a] > 0 {
 			norm += g * g
 		}
 	}
@@ -222,12 +238,12 @@ func (x *prices) move(path []stretch, step float64) bool {
 		return false
 	}
 	for a, u := range x.share {
-		if x.slowed[a] {
+		if x.slowed[a] || !math.IsInf(x.room[a], 1) {
 			x.price[a] = max(0, x.price[a]+time.Duration(step*(u-1)/norm))
 		}
 	}
 	x.sumPrices()
-	return true
+	return x.total < forever/16 // prices without end say that nothing has room; the search will find out
 }
 
 func (x *prices) sumPrices() {

@@ -56,36 +56,6 @@ func (s *search) roomy(nodes []topology.NodeID) bool {
 	return !over
 }
 
-// confined places a pipeline whose best placement overfills a node: by branch
-// and bound, for a chain from the best placement without the operators that
-// find no room. lower is the cost of the placement that does not fit.
-func (s *search) confined(lower time.Duration) ([]topology.NodeID, time.Duration) {
-	var start []topology.NodeID
-	if s.w.IsChain() {
-		allowed := s.allowed
-		s.allowed = slices.Clone(allowed)
-		for range confinements {
-			nodes, _ := s.chain()
-			if nodes == nil {
-				break
-			}
-			j, over := overfilled(s.ledger, s.w, nodes)
-			if !over {
-				start = nodes
-				break
-			}
-			s.allowed[j] = slices.DeleteFunc(slices.Clone(s.allowed[j]), func(a topology.NodeID) bool { return a == nodes[j] })
-		}
-		s.allowed = allowed
-	}
-	s.proved, s.stopped = true, false
-	return s.explore(start, lower)
-}
-
-// confinements is how many times a chain is placed anew without an operator on
-// a node that it overfills.
-const confinements = 200
-
 // routed places a pipeline whose requests choose their ways: by trying
 // everything when that is little, otherwise by local search from the best
 // single nodes. The bound is then 0.
