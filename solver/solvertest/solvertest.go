@@ -54,6 +54,7 @@ func Test(t *testing.T, make func() solver.Solver, o Options) {
 	t.Run("random problems", func(t *testing.T) { testRandom(t, make, o) })
 	t.Run("a cancelled context is obeyed", func(t *testing.T) { testCancelled(t, make, o) })
 	t.Run("renaming nodes keeps the cost", func(t *testing.T) { testRenamed(t, make, o) })
+	t.Run("other units keep the cost", func(t *testing.T) { testScaled(t, make, o) })
 	t.Run("an unreachable node changes nothing", func(t *testing.T) { testUnreachable(t, make, o) })
 }
 
@@ -281,6 +282,46 @@ func testRenamed(t *testing.T, make func() solver.Solver, o Options) {
 		var err error
 		q.Topology, err = topology.New(nodes, links)
 		require.NoError(t, err)
+		a, err := solver.Solve(context.Background(), make(), p)
+		require.NoError(t, err)
+		b, err := solver.Solve(context.Background(), make(), &q)
+		require.NoError(t, err)
+		require.Equal(t, a.Status, b.Status, "seed %d", seed)
+		require.Equal(t, fmt.Sprint(a.Cost), fmt.Sprint(b.Cost), "seed %d", seed)
+	}
+}
+
+// testScaled counts bytes in quarters and capacities in halves: nothing that
+// the cost is made of changes.
+func testScaled(t *testing.T, make func() solver.Solver, o Options) {
+	for seed := range uint64(100) {
+		p, q := o.random(seed), *o.random(seed)
+		nodes := slices.Clone(q.Topology.Nodes())
+		for i := range nodes {
+			nodes[i].CPU *= 2
+			nodes[i].Memory *= 2
+		}
+		links := slices.Clone(q.Topology.Links())
+		for i := range links {
+			links[i].Bandwidth *= 4
+			links[i].Medium = 0
+		}
+		var err error
+		q.Topology, err = topology.New(nodes, links)
+		require.NoError(t, err)
+		double := func(d *topology.Resources) { d.CPU, d.Memory = 2*d.CPU, 2*d.Memory }
+		for i := range q.Workload.Pipelines {
+			ops := q.Workload.Pipelines[i].Operators
+			for j := range ops {
+				double(&ops[j].Demand)
+				ops[j].Output.Mean *= 4
+			}
+		}
+		for i := range q.Workload.Jobs {
+			for g := range q.Workload.Jobs[i].Groups {
+				double(&q.Workload.Jobs[i].Groups[g].Demand)
+			}
+		}
 		a, err := solver.Solve(context.Background(), make(), p)
 		require.NoError(t, err)
 		b, err := solver.Solve(context.Background(), make(), &q)
