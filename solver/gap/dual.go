@@ -121,7 +121,7 @@ func (s *search) move(gap int64, step float64) bool {
 		norm = 0
 		for _, j := range s.free {
 			s.way[j] = float64(1 - s.count[j])
-			norm += s.way[j] * s.way[j]
+			norm += float64(s.way[j] * s.way[j])
 		}
 	}
 	length := step * float64(max(gap, scale/8)) / norm

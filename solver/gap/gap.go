@@ -14,7 +14,8 @@ import (
 
 // Options bound a search.
 type Options struct {
-	// MaxSteps is the number of knapsacks to solve at most, about; 0 is 10^6.
+	// MaxSteps bounds the work; 0 is 10^7. A step is a knapsack solved, or a
+	// thousand entries of its table.
 	MaxSteps int64
 }
 
@@ -24,7 +25,7 @@ type Result struct {
 	Cost   int64 // of the assignment; math.MaxInt64 without one
 	Bound  int64 // no assignment costs less
 	Proved bool  // Cost is the optimum or, without an assignment, none exists
-	Steps  int64 // knapsacks solved
+	Steps  int64
 }
 
 // Solve finds the assignment of least cost of a problem that passes Check.
@@ -32,7 +33,7 @@ type Result struct {
 // and a valid bound.
 func Solve(ctx context.Context, g *instances.GAP, o Options) Result {
 	if o.MaxSteps <= 0 {
-		o.MaxSteps = 1_000_000
+		o.MaxSteps = 10_000_000
 	}
 	s := newSearch(ctx, g, o.MaxSteps)
 	if !s.propagate() {
@@ -48,8 +49,8 @@ func Solve(ctx context.Context, g *instances.GAP, o Options) Result {
 	return r
 }
 
-// solve bounds the root, fixes what the bound decides, and then asks for
-// assignments of rising cost until one exists.
+// solve bounds the problem and repairs assignments on the way, then closes the
+// gap.
 func (s *search) solve() {
 	costliest, cheapest := s.extremes()
 	s.lower = cheapest
@@ -62,7 +63,6 @@ func (s *search) solve() {
 		}
 		return false
 	})
-
 	s.raise(value)
 	s.narrow(u, costliest, rand.New(rand.NewPCG(1, uint64(s.n))))
 }
@@ -74,7 +74,7 @@ func (s *search) narrow(u []int64, costliest int64, rng *rand.Rand) {
 	const nearest = 64
 	root := new(node)
 	all := s.limit
-	for budget := all / 256; s.lower < s.upper && !s.stopped(); budget *= 4 {
+	for budget := max(all/100, 1000); s.lower < s.upper && !s.stopped(); budget *= 4 {
 		for part := int64(nearest); part > 0 && s.lower < s.upper && !s.stopped(); {
 			z := costliest
 			if s.upper < math.MaxInt64 {
@@ -84,17 +84,18 @@ func (s *search) narrow(u []int64, costliest int64, rng *rand.Rand) {
 			root.copy(&s.node)
 			none := s.attempt(slices.Clone(u), z, rng)
 			s.node.copy(root)
-			undecided := s.stopped() && s.upper > z
-
 			s.halted, s.limit = false, all
 			switch {
-			case undecided:
-				part /= 8
 			case none && z == costliest:
 				s.lower = math.MaxInt64
-			case none && s.upper > z:
+			case none:
 				s.lower = z + 1
+			case s.upper > z:
+				part /= 8
 			}
+		}
+		if s.best != nil {
+			s.combine(u, budget/2, rng)
 		}
 	}
 }
@@ -116,6 +117,33 @@ func (s *search) attempt(u []int64, z int64, rng *rand.Rand) bool {
 		s.dive(slices.Clone(u), z)
 	}
 	return s.upper > z && s.decide(u, z, 0)
+}
+
+// combine settles most of the jobs on which the relaxation and the best
+// assignment agree, and searches the rest for a better one, several times
+// (relaxation induced neighbourhoods: Danna, Rothberg, Le Pape, Math. Prog.
+// 102, 2005), each time with a budget of steps.
+func (s *search) combine(u []int64, budget int64, rng *rand.Rand) {
+	above := new(node)
+	above.copy(&s.node)
+	limit := s.limit
+	for stale := 0; stale < 4 && s.lower < s.upper && !s.stopped(); stale++ {
+		s.evaluate(u)
+		for _, j := range slices.Clone(s.free) {
+			if i := s.best[j]; s.count[j] == 1 && s.taker[j] == i && s.open[i*s.n+j] && rng.IntN(8) > 0 {
+				s.settle(j, i)
+			}
+		}
+		if s.propagate() {
+			s.limit = min(limit, s.steps+budget)
+			before := s.upper
+			if s.decide(slices.Clone(u), s.upper-1, 0); s.upper < before {
+				stale = -1
+			}
+		}
+		s.halted, s.limit = false, limit
+		s.node.copy(above)
+	}
 }
 
 // raise lifts the lower bound to a value of the relaxation, rounded up.

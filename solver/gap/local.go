@@ -164,11 +164,11 @@ func (s *search) cheapest(j int) int {
 // gone, and an assignment that fits is disturbed by a few random moves.
 func (s *search) shake(z int64, rng *rand.Rand) {
 	d := &s.local
-	for range 1000 {
+	for range 50 {
 		if s.upper <= z || s.stopped() {
 			return
 		}
-		s.steps += int64(d.n*d.n) / cells
+		s.steps += int64(d.n*d.n) / (cells / 4)
 		d.descend(s.open)
 		if !d.reprice() {
 			continue

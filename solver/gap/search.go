@@ -151,7 +151,6 @@ func (s *search) fix(u []int64, z int64) (closed int, ok bool) {
 	total := s.settled * scale
 	for _, j := range s.free {
 		total += u[j]
-		s.way[j] = 0
 	}
 	without := resize(s.here, s.n) // what others lose without a job
 	clear(without)
@@ -211,7 +210,7 @@ func (s *search) decide(u []int64, z int64, depth int) bool {
 			s.offer(s.agent)
 			return s.upper > z
 		}
-		if before-len(s.free) < 1+before/20 && closed < before/4 {
+		if before-len(s.free) < 1+before/20 && closed < 1+before/4 {
 			break
 		}
 	}
@@ -260,7 +259,8 @@ func (s *search) choose(z int64) int {
 		size := 0.0
 		for i := range s.m {
 			if at := i*s.n + j; s.open[at] {
-				size += math.Exp2(-6 * float64(s.bound[at]-low) / float64(z*scale-low+1))
+				x := 1 + 8*float64(s.bound[at]-low)/float64(z*scale-low+1)
+				size += 1 / (x * x)
 			}
 		}
 		if size < least {
