@@ -6,6 +6,7 @@ import (
 
 	"caravan/solver"
 	"caravan/solver/binpack"
+	"caravan/solver/bins"
 	"caravan/solver/chaincut"
 	"caravan/solver/ilp"
 	"caravan/solver/local"
@@ -30,13 +31,17 @@ func always(s solver.Solver) func(time.Duration) (solver.Solver, error) {
 
 // solverRows is every solver that exists.
 func solverRows() []solverRow {
-	return []solverRow{
+	rows := []solverRow{
 		{"chaincut", "exact least latency of one pipeline at a time, by dynamic programming over its chain",
 			always(chaincut.Solver{})},
 		{"binpack", "fewest nodes: best fit by HashiCorp's and Google's BestFit-v3 score",
 			always(binpack.Solver{})},
 		{"binpack-spread", "most even load: the same score turned around (worst fit)",
 			always(binpack.Solver{Spread: true})},
+		{"berkeley-upstream", "Berkeley's own recursion, which is not optimal under its contention: to reproduce its numbers",
+			always(chaincut.Upstream{})},
+		{"bins", "fewest nodes, exactly where nodes are alike: how many does the workload need?",
+			always(bins.Solver{})},
 		{"ilp", "exact least latency of many chains and jobs together, by branch and price",
 			always(ilp.Solver{})},
 		{"search", "least latency of thousands of chains, by priced neighbourhood search, with a Lagrangian bound",
@@ -51,6 +56,20 @@ func solverRows() []solverRow {
 				return milp.Solver{Engine: engine}, err
 			}},
 	}
+	return append(rows, policySolvers()...)
+}
+
+// policySolvers are the classical packing policies on real nodes, each a row
+// called binpack-POLICY; HashiCorp's is the row binpack.
+func policySolvers() []solverRow {
+	var out []solverRow
+	for _, name := range binpack.Policies() {
+		policy := binpack.Policy(name)
+		if policy != binpack.HashiCorp {
+			out = append(out, solverRow{"binpack-" + name, "packing by " + name + ", for comparison", always(binpack.Solver{Policy: policy})})
+		}
+	}
+	return out
 }
 
 // solverNames lists the rows' names, in the order of the catalogue.
