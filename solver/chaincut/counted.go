@@ -56,11 +56,12 @@ type branching struct {
 	path      []topology.NodeID
 	best      time.Duration
 	bestNodes []topology.NodeID
-	children  [][]child // scratch, by operator
-	meter     *meter    // of what is placed, nil where the period does not matter
-	probe     *meter    // of any placement
-	tight     bool      // some placements have no room or too long a period
-	halted    bool      // by the limit or the context
+	near      [][]topology.NodeID // by operator, those worth trying
+	children  [][]child           // scratch, by operator
+	meter     *meter              // of what is placed, nil where the period does not matter
+	probe     *meter              // of any placement
+	tight     bool                // some placements have no room or too long a period
+	halted    bool                // by the limit or the context
 }
 
 // child is a next run.
@@ -109,6 +110,7 @@ func (s *search) cost(nodes []topology.NodeID) time.Duration { return s.suffixCo
 // polish moves runs of a placement to other nodes, and exchanges the nodes of
 // two operators, as long as that makes it better.
 func (b *branching) polish(start []topology.NodeID, longest int) {
+	b.shortlist()
 	now, nodes := slices.Clone(start), make([]topology.NodeID, len(start))
 	best, faults := b.cost(now), b.faults(now)
 	tryRun := func(i, j int) {
@@ -131,10 +133,10 @@ func (b *branching) polish(start []topology.NodeID, longest int) {
 		b.steps += int64(len(nodes))
 		for i := range nodes {
 			for j := i; j < len(nodes); j++ {
-				for k := 0; k < len(b.allowed[i]) && j-i < longest; k++ {
+				for k := 0; k < len(b.near[i]) && j-i < longest; k++ {
 					copy(nodes, now)
 					for l := i; l <= j; l++ {
-						nodes[l] = b.allowed[i][k]
+						nodes[l] = b.near[i][k]
 					}
 					tryRun(i, j)
 				}
@@ -147,12 +149,32 @@ func (b *branching) polish(start []topology.NodeID, longest int) {
 	b.try(now)
 }
 
+// maxNear is how many nodes polish tries for an operator.
+const maxNear = 64
+
+// shortlist chooses, for each operator, the nodes from which the rest takes
+// least.
+func (b *branching) shortlist() {
+	if b.near != nil {
+		return
+	}
+	for j, list := range b.allowed {
+		if len(list) > maxNear {
+			list = slices.Clone(list)
+			slices.SortStableFunc(list, func(x, y topology.NodeID) int { return cmp.Compare(b.f[j][x], b.f[j][y]) })
+			list = slices.Sorted(slices.Values(list[:maxNear]))
+		}
+		b.near = append(b.near, list)
+	}
+}
+
 // kicks is how often the best placement is disturbed and polished again.
 const kicks = 30
 
 // kick moves three operators of the best placement at random and polishes
 // what comes of it (iterated local search).
 func (b *branching) kick() {
+	b.shortlist()
 	rng := rand.New(rand.NewPCG(b.p.Seed, 1))
 	for range kicks {
 		if b.ctx.Err() != nil || b.steps > b.limit/2 {
@@ -166,7 +188,7 @@ func (b *branching) kick() {
 		}
 		for range 3 {
 			j := rng.IntN(len(nodes))
-			nodes[j] = b.allowed[j][rng.IntN(len(b.allowed[j]))]
+			nodes[j] = b.near[j][rng.IntN(len(b.near[j]))]
 		}
 		b.polish(nodes, 1)
 	}

@@ -179,8 +179,20 @@ func nodesOf(path []stretch) []topology.NodeID {
 	return nodes
 }
 
-// rounds is how often prices are raised and lowered.
-const rounds = 250
+// rounds is how often prices are raised and lowered: fewer times where a round
+// takes long, and when prices are good already.
+func (x *prices) rounds(again bool) int {
+	n := len(x.share)
+	pairs := n * n
+	if !x.carrier().exact() {
+		pairs = 600 * n // about what a search of the graph costs
+	}
+	most := 250
+	if again {
+		most = 80
+	}
+	return min(most, max(40, 1_000_000_000/(len(x.f)*pairs)))
+}
 
 // improve looks for good prices by subgradients with Polyak's step and keeps
 // the best. It hands every path on the way to try, which returns the least
@@ -190,7 +202,7 @@ func (x *prices) improve(try func([]topology.NodeID) time.Duration) (best time.D
 	best = math.MinInt64
 	kept := slices.Clone(x.price)
 	scale, stale := 1.0, 0
-	for range rounds {
+	for range x.rounds(x.total > 0) {
 		d, ok := x.recur()
 		if !ok {
 			return max(best, 0), false
