@@ -1,6 +1,10 @@
-// Package chaincut places pipelines for least latency: a chain exactly, by a
-// shortest-path recursion over operators and nodes, and other shapes exactly
-// when they are small, otherwise by local search with a bound.
+// Package chaincut places pipelines for least latency. A chain is placed
+// exactly by a shortest-path recursion over operators and nodes, and where
+// operators slow each other or nodes run out of room by branch and bound over
+// runs of operators; trees and series-parallel graphs by reduction; other DAGs
+// by branch and bound. Pipelines whose requests choose their ways are placed
+// exactly when they are small, otherwise by local search. Front and MinPeriod
+// trade latency for throughput.
 package chaincut
 
 import (
