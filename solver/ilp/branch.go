@@ -86,20 +86,20 @@ func (t *tree) search(ctx context.Context, root *vertex) (lower float64, done bo
 		if present.lower > t.below() {
 			continue
 		}
-		least := present.lower
+		others := math.Inf(1)
 		if len(open) > 0 {
-			least = min(least, open[0].lower)
+			others = open[0].lower
 		}
 		if ctx.Err() != nil || t.limit > 0 && t.vertices >= t.limit {
-			return least, false
+			return min(present.lower, others), false
 		}
-		t.progress(min(t.outside, least))
+		t.progress(min(t.outside, present.lower, others))
 		if t.vertices%64 == 63 {
 			t.improve(ctx)
 		}
-		zero, one, done := t.visit(ctx, present, least)
+		zero, one, done := t.visit(ctx, present, others)
 		if !done {
-			return least, false
+			return min(present.lower, others), false
 		}
 		if zero != nil {
 			heap.Push(&open, zero)
@@ -132,8 +132,9 @@ func (t *tree) progress(lower float64) {
 }
 
 // visit bounds a vertex and branches when that does not settle it; done is
-// false when the search ended before. Least is the bound over all that is open.
-func (t *tree) visit(ctx context.Context, v *vertex, least float64) (zero, one *vertex, done bool) {
+// false when the search ended before, with what was proved of it in its bound.
+// Others is the bound over what else is open.
+func (t *tree) visit(ctx context.Context, v *vertex, others float64) (zero, one *vertex, done bool) {
 	t.vertices++
 	t.take(v)
 	lower := t.tighten(ctx, v)
@@ -152,7 +153,8 @@ func (t *tree) visit(ctx context.Context, v *vertex, least float64) (zero, one *
 		t.fix(t.below())
 		if gap := t.below() - lower; gap < 0.7*v.tried {
 			if p := t.enumerate(t.below()); p != nil {
-				return nil, nil, t.listed(ctx, p, lower, least)
+				v.lower, done = t.listed(ctx, p, lower, others)
+				return nil, nil, done
 			}
 			v.tried = gap
 		}
@@ -180,15 +182,16 @@ func (t *tree) take(v *vertex) {
 	}
 }
 
-// listed searches below the present vertex over the paths of a pool.
-func (t *tree) listed(ctx context.Context, p *pool, lower, least float64) bool {
+// listed searches below the present vertex over the paths of a pool, and
+// returns the bound proved there.
+func (t *tree) listed(ctx context.Context, p *pool, lower, others float64) (float64, bool) {
 	t.identify(p)
 	outside := t.outside
-	t.outside = min(outside, least)
+	t.outside = min(outside, others)
 	t.pool = p
-	_, done := t.search(ctx, &vertex{lower: lower, lists: p.all()})
+	proved, done := t.search(ctx, &vertex{lower: lower, lists: p.all()})
 	t.pool, t.lists, t.outside = nil, nil, outside
-	return done
+	return max(lower, proved), done
 }
 
 // settle filters the lists and tries to combine what is left; done says that

@@ -2,6 +2,7 @@ package instances
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -163,7 +164,8 @@ func cutGAP(v []int64, name string) (*GAP, []int64, error) {
 	return g, v, nil
 }
 
-// integers reads every whitespace-separated integer of a file.
+// integers reads every whitespace-separated integer of a file. What stands
+// behind # on a line is a comment.
 func integers(r io.Reader, name string) ([]int64, error) {
 	var out []int64
 	lines := bufio.NewScanner(r)
@@ -183,7 +185,8 @@ func integers(r io.Reader, name string) ([]int64, error) {
 		return nil
 	}
 	for number := 1; lines.Scan(); number++ {
-		if err := words(lines.Bytes(), number); err != nil {
+		line, _, _ := bytes.Cut(lines.Bytes(), []byte("#"))
+		if err := words(line, number); err != nil {
 			return nil, err
 		}
 	}
