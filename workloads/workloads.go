@@ -69,6 +69,16 @@ type Operator struct {
 	ColdStart   time.Duration // before the first request is served, and after a node returns
 	Batch       int           // messages served together as one unit of Work; 0 and 1 do not batch
 	BatchWait   time.Duration // longest that a message waits for its batch to fill
+
+	Program Program // what a live agent runs; the zero value burns Work
+}
+
+// A Program is the code of an operator, for live runs. Simulations and solvers
+// know it by Work and Output alone.
+type Program struct {
+	Exec    []string // program and arguments, started once
+	URL     string   // an HTTP endpoint instead
+	Framing string   // of Exec's input and output: line (the default) or frame
 }
 
 // A Branch sends a request on to operator To with the given probability; what

@@ -48,7 +48,11 @@ var mayImport = map[string][]string{
 	"runner/sweep":       {"results"},
 	"results/compare":    {"results"},
 	"results/plots":      {"results"},
-	"runner/*":           {"topology", "workloads", "workloads/placement", "results", "runner"},
+	"runner":             {"topology", "workloads", "workloads/placement", "results", "runner/agent"},
+	"runner/agent":       {"topology", "workloads", "sim/des"},
+	"runner/local":       {"topology", "results", "runner", "runner/agent", "runner/linkem"},
+	"runner/linkem":      {"topology"},
+	"runner/*":           {"topology", "workloads", "workloads/placement", "results", "runner", "runner/agent"},
 	"workloads/arrivals": {"topology", "workloads", "sim/des"},
 
 	// Level 4: the only place that knows everything.
