@@ -6,7 +6,6 @@ import (
 
 	"caravan/topology"
 	"caravan/workloads"
-	"caravan/workloads/placement"
 )
 
 // builder turns the decoded file into nouns and reports what refers to
@@ -81,7 +80,7 @@ func (b *builder) chosen(n *Names) []topology.NodeID {
 		}
 		before := len(out)
 		for id := range b.nodes {
-			if name == "*" || placement.Allows(&b.nodes[id], rule) {
+			if name == "*" || rule.Allows(&b.nodes[id]) {
 				add(topology.NodeID(id))
 			}
 		}
@@ -96,7 +95,7 @@ func (b *builder) chosen(n *Names) []topology.NodeID {
 func (b *builder) seenValues(rule workloads.Constraint) string {
 	var values []string
 	for i := range b.nodes {
-		if v, ok := attribute(&b.nodes[i], rule.Attribute); ok && v != "" && !contains(values, v) && len(values) < maxListed {
+		if v, ok := b.nodes[i].Attribute(rule.Attribute); ok && v != "" && !contains(values, v) && len(values) < maxListed {
 			values = append(values, v)
 		}
 	}
@@ -116,11 +115,11 @@ func (b *builder) constraints(list []Constraint, p place) []workloads.Constraint
 			if known {
 				break
 			}
-			_, known = attribute(&b.nodes[j], c.Rule.Attribute)
+			_, known = b.nodes[j].Attribute(c.Rule.Attribute)
 		}
 		if !known {
 			verdict := "cannot hold"
-			if c.Rule.Operator == "!=" {
+			if c.Rule.Operator == "!=" || c.Rule.Operator == "is_not_set" {
 				verdict = "always holds"
 			}
 			b.warn(p.key("constraints").item(i), "no node has the attribute %q, so the constraint %s", c.Rule.Attribute, verdict)

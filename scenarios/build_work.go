@@ -31,6 +31,9 @@ func (b *builder) buildWorkload(w *Workload) *workloads.Workload {
 	for i := range w.Import {
 		b.importWorkload(&w.Import[i], out, taken)
 	}
+	for i := range out.Jobs {
+		out.Jobs[i].Settle(b.nodes)
+	}
 	if written := len(w.Pipelines) + len(w.Jobs) + len(w.Import); written == 0 && !w.place.has("pipelines") && !w.place.has("jobs") && !w.place.has("import") {
 		b.fault(w.place, "there is no work (allowed: pipelines, jobs or import)")
 	}

@@ -28,8 +28,16 @@ type Node struct {
 	Memory Bytes   // 0 leaves it unconstrained
 	Disk   Bytes   // 0 leaves it unconstrained
 	GPUs   GPUs
+	// Devices are further accelerators, each group of one kind. GPUs is the
+	// short form of a group of type gpu.
+	Devices []DeviceGroup
+	// Interfaces carry ports and bandwidth; none is one without a limit.
+	Interfaces []Interface
 
-	Reserved Resources // set aside for the machine's own use, never placed on
+	Reserved      Resources // set aside for the machine's own use, never placed on
+	ReservedCores []int     // positions of cores that are never given to one task alone
+	ReservedPorts []int     // of the host, never given away
+	MaxInstances  int       // of jobs at once; 0 is unbounded
 
 	// NoColocate forbids two consecutive operators of one pipeline on this
 	// node: Berkeley's graph without a self loop.
@@ -40,7 +48,9 @@ type Node struct {
 	// QueueLimit bounds the work that waits or runs here; 0 is unbounded.
 	QueueLimit int
 
-	Attributes map[string]string
+	Attributes map[string]string // such as kernel.name; constraints call it attr.kernel.name
+	Meta       map[string]string // constraints call an entry meta.NAME
+	Drivers    []string          // of tasks, such as docker; none is every driver
 
 	Location *Coordinates // nil when unknown
 
@@ -55,6 +65,20 @@ type Node struct {
 type GPUs struct {
 	Count int
 	Model string
+}
+
+// A DeviceGroup is a number of equal devices of a node, told apart by their
+// position in the group.
+type DeviceGroup struct {
+	Vendor, Type, Model string
+	Count               int
+	Attributes          map[string]string // such as memory: 11 GiB
+}
+
+// An Interface is a network card.
+type Interface struct {
+	Name  string // such as eth0
+	Mbits int    // 0 is unconstrained
 }
 
 // Resources is a demand or a capacity in every dimension that placement

@@ -146,11 +146,8 @@ func (c *checker) resources(where string, r topology.Resources) {
 
 func (c *checker) constraints(where string, list []Constraint) {
 	for _, k := range list {
-		if !slices.Contains([]string{"=", "!=", "in"}, k.Operator) {
-			c.fault(where, "constraint", fmt.Sprintf("%q", k.Operator), "=, != or in")
-		}
-		if len(k.Values) == 0 {
-			c.fault(where, "constraint", "no value", "at least one")
+		if err := k.prepare(); err != nil {
+			c.faults = append(c.faults, fmt.Errorf("%s: constraint: %w", where, err))
 		}
 	}
 }
@@ -200,33 +197,6 @@ func (c *checker) arrivals(where string, a *Arrivals) {
 		c.dist(where, "arrivals: think", a.Think)
 	default:
 		c.fault(where, "arrivals: kind", a.Kind, "a known one")
-	}
-}
-
-func (c *checker) job(j *Job) {
-	where := fmt.Sprintf("job %q", j.Name)
-	if j.Name == "" {
-		c.fault(where, "name", `""`, "a name")
-	}
-	if j.Priority < 1 || j.Priority > 100 {
-		c.fault(where, "priority", j.Priority, "1 to 100")
-	}
-	if !slices.Contains([]JobType{Service, Batch, System, SysBatch}, j.Type) {
-		c.fault(where, "type", fmt.Sprintf("%q", j.Type), "service, batch, system or sysbatch")
-	}
-	if len(j.Groups) == 0 {
-		c.fault(where, "groups", "none", "at least one")
-	}
-	c.notNegative(where, "submit", j.SubmitAt.Seconds())
-	for i := range j.Groups {
-		g := &j.Groups[i]
-		at := fmt.Sprintf("%s: group %q", where, g.Name)
-		if g.Count < 1 {
-			c.fault(at, "count", g.Count, "1 or more")
-		}
-		c.notNegative(at, "duration", g.Duration.Seconds())
-		c.resources(at, g.Demand)
-		c.constraints(at, g.Constraints)
 	}
 }
 

@@ -35,13 +35,14 @@ var mayImport = map[string][]string{
 
 	// Level 2: where work runs.
 	"workloads/placement": {"topology", "workloads"},
+	"workloads/cluster":   {"topology", "workloads"},
 	"workloads/instances": {"topology", "workloads"},
 
 	// Level 3: verbs, which are strangers to each other.
 	"scenarios":          {"topology", "workloads", "workloads/placement", "sim/des"},
 	"solver":             {"topology", "workloads", "workloads/placement"},
 	"solver/solvertest":  {"topology", "workloads", "workloads/placement", "solver"},
-	"solver/*":           {"topology", "workloads", "workloads/placement", "workloads/instances", "solver"},
+	"solver/*":           {"topology", "workloads", "workloads/placement", "workloads/cluster", "workloads/instances", "solver"},
 	"sim":                {"topology", "workloads", "workloads/placement", "results", "sim/des", "sim/maxmin", "sim/jobs"},
 	"sim/jobs":           {"topology", "workloads", "workloads/placement", "results", "sim/des"},
 	"sim/oracle":         {"topology", "workloads", "workloads/placement", "results", "sim/des", "sim/maxmin", "sim"},
@@ -75,6 +76,7 @@ var thirdParty = map[string][]string{
 	"gonum.org/v1/gonum":                       {"topology", "results", "solver/*", "sim", "sim/*", "cmd/*"},
 	"gonum.org/v1/plot":                        {"results/plots"},
 	"github.com/hashicorp/hcl/v2":              {"workloads"},
+	"github.com/hashicorp/go-version":          {"workloads"},
 	"github.com/bartolsthoorn/gohighs":         {"solver/milp"},
 	"golang.org/x/perf":                        {"cmd/*"},
 }

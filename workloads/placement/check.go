@@ -26,35 +26,11 @@ func Unplaced(w *workloads.Workload) Placement {
 	return p
 }
 
-// Allows reports whether node n satisfies a constraint.
-func Allows(n *topology.Node, c workloads.Constraint) bool {
-	var value string
-	switch c.Attribute {
-	case "class":
-		value = n.Class
-	case "region":
-		value = n.Region
-	case "datacenter":
-		value = n.Datacenter
-	case "pool":
-		value = n.Pool
-	case "name":
-		value = n.Name
-	default:
-		value = n.Attributes[c.Attribute]
-	}
-	in := slices.Contains(c.Values, value)
-	if c.Operator == "!=" {
-		return !in
-	}
-	return in
-}
-
 // AllowsAll returns the first constraint that node n does not satisfy, nil
 // when it satisfies them all.
 func AllowsAll(n *topology.Node, cs []workloads.Constraint) *workloads.Constraint {
 	for i := range cs {
-		if !Allows(n, cs[i]) {
+		if !cs[i].Allows(n) {
 			return &cs[i]
 		}
 	}
