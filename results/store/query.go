@@ -1,0 +1,286 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Row is a point of a sweep with what became of it.
+type Row struct {
+	Member
+	State    State
+	Attempts int
+	Started  time.Time // zero when never
+	Finished time.Time // zero when not yet
+	Took     time.Duration
+	Error    string
+	Outcome  string // placed or infeasible
+	Worker   string
+	Artefact string
+	Version  string // of the caravan that ran it
+}
+
+// Counts are the points of a sweep by state.
+type Counts struct {
+	Total, Queued, Running, Failed, Completed int
+	// Seconds is the run time of the completed ones together.
+	Seconds float64
+}
+
+// A Summary is a sweep and how far it is.
+type Summary struct {
+	Sweep
+	ScenarioName string
+	Counts
+}
+
+// Sweeps lists every sweep, the newest last.
+func (s *Store) Sweeps(ctx context.Context) ([]Summary, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT w.id, w.name, w.kind, w.text, w.scenario, w.version, w.created_us, w.control, c.name
+		FROM sweeps w JOIN scenarios c ON c.sha256 = w.scenario ORDER BY w.created_us, w.id`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []Summary
+	for rows.Next() {
+		var w Summary
+		var created int64
+		if err := rows.Scan(&w.ID, &w.Name, &w.Kind, &w.Text, &w.Scenario, &w.Version, &created, &w.Control, &w.ScenarioName); err != nil {
+			return nil, err
+		}
+		w.Created = time.UnixMicro(created).UTC()
+		out = append(out, w)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	for i := range out {
+		if out[i].Counts, err = s.Counts(ctx, out[i].ID); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Sweep finds a sweep by its identifier, a beginning of it, its name (the
+// newest of that name), or the word latest.
+func (s *Store) Sweep(ctx context.Context, name string) (Summary, error) {
+	all, err := s.Sweeps(ctx)
+	if err != nil {
+		return Summary{}, err
+	}
+	for _, same := range []func(Summary) bool{
+		func(w Summary) bool { return w.ID == name },
+		func(w Summary) bool { return w.Name == name || name == "latest" },
+		func(w Summary) bool { return name != "" && strings.HasPrefix(w.ID, name) },
+	} {
+		for i := len(all) - 1; i >= 0; i-- {
+			if same(all[i]) {
+				return all[i], nil
+			}
+		}
+	}
+	return Summary{}, fmt.Errorf("sweep %q: %w", name, ErrNotFound)
+}
+
+// Counts counts the points of a sweep.
+func (s *Store) Counts(ctx context.Context, sweep string) (Counts, error) {
+	rows, err := s.db.QueryContext(ctx, s.q(`SELECT p.state, COUNT(*), COALESCE(SUM(p.run_seconds), 0)
+		FROM members m JOIN points p ON p.id = m.point WHERE m.sweep = $1 GROUP BY p.state`), sweep)
+	if err != nil {
+		return Counts{}, err
+	}
+	defer rows.Close()
+	var c Counts
+	for rows.Next() {
+		var state State
+		var n int
+		var seconds float64
+		if err := rows.Scan(&state, &n, &seconds); err != nil {
+			return c, err
+		}
+		c.Total += n
+		switch state {
+		case Queued:
+			c.Queued = n
+		case Running:
+			c.Running = n
+		case Failed:
+			c.Failed = n
+		case Completed:
+			c.Completed, c.Seconds = n, seconds
+		}
+	}
+	return c, rows.Err()
+}
+
+// rowColumns are what scanRow reads.
+const rowColumns = `p.hash, p.scenario, p.settings, p.solver, p.seed, p.warm, m.position, m.parameters, m.parent, m.verdict,
+	p.state, p.attempts, p.started_us, p.finished_us, p.run_seconds, p.error, p.outcome, p.worker, p.artefact, p.version`
+
+func scanRow(rows *sql.Rows) (Row, error) {
+	var r Row
+	var settings, seed, parameters string
+	var started, finished sql.NullInt64
+	var took sql.NullFloat64
+	err := rows.Scan(&r.Hash, &r.Scenario, &settings, &r.Solver, &seed, &r.Warm, &r.Position, &parameters, &r.Parent, &r.Verdict,
+		&r.State, &r.Attempts, &started, &finished, &took, &r.Error, &r.Outcome, &r.Worker, &r.Artefact, &r.Version)
+	if err != nil {
+		return r, err
+	}
+	r.Parameters = json.RawMessage(parameters)
+	r.Started, r.Finished = instant(started), instant(finished)
+	r.Took = time.Duration(took.Float64 * float64(time.Second))
+	if r.Seed, err = strconv.ParseUint(seed, 10, 64); err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal([]byte(settings), &r.Settings)
+}
+
+func instant(us sql.NullInt64) time.Time {
+	if !us.Valid {
+		return time.Time{}
+	}
+	return time.UnixMicro(us.Int64).UTC()
+}
+
+// Rows are the points of a sweep by position and hash.
+func (s *Store) Rows(ctx context.Context, sweep string) ([]Row, error) {
+	return s.rows(ctx, `FROM members m JOIN points p ON p.id = m.point WHERE m.sweep = $1 ORDER BY m.position, p.hash`, sweep)
+}
+
+// Find is every membership of the points whose hash begins with prefix, at
+// most 100, by hash and sweep.
+func (s *Store) Find(ctx context.Context, prefix string) ([]Row, error) {
+	return s.rows(ctx, `FROM members m JOIN points p ON p.id = m.point
+		WHERE p.hash >= $1 AND p.hash < $2 ORDER BY p.hash, m.sweep LIMIT 100`, prefix, prefix+"g")
+}
+
+func (s *Store) rows(ctx context.Context, from string, args ...any) ([]Row, error) {
+	rows, err := s.db.QueryContext(ctx, s.q(`SELECT `+rowColumns+` `+from), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []Row
+	for rows.Next() {
+		r, err := scanRow(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+// Pending are the hashes of the points of a sweep that are neither completed
+// nor failed, by position and hash: what a queue is rebuilt from.
+func (s *Store) Pending(ctx context.Context, sweep string) ([]string, error) {
+	rows, err := s.db.QueryContext(ctx, s.q(`SELECT p.hash FROM members m JOIN points p ON p.id = m.point
+		WHERE m.sweep = $1 AND p.state IN ('queued', 'running') ORDER BY m.position, p.hash`), sweep)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var hash string
+		if err := rows.Scan(&hash); err != nil {
+			return nil, err
+		}
+		out = append(out, hash)
+	}
+	return out, rows.Err()
+}
+
+// Point reads a point and its state.
+func (s *Store) Point(ctx context.Context, hash string) (Point, State, error) {
+	p, state, err := s.point(ctx, hash)
+	if err != nil {
+		return p, state, fmt.Errorf("point %s: %w", hash, err)
+	}
+	return p, state, nil
+}
+
+func (s *Store) point(ctx context.Context, hash string) (Point, State, error) {
+	p := Point{Hash: hash}
+	var state State
+	var settings, seed string
+	err := s.db.QueryRowContext(ctx, s.q(`SELECT scenario, settings, solver, seed, warm, state FROM points WHERE hash = $1`), hash).
+		Scan(&p.Scenario, &settings, &p.Solver, &seed, &p.Warm, &state)
+	if err != nil {
+		return p, state, notFound(err)
+	}
+	if p.Seed, err = strconv.ParseUint(seed, 10, 64); err != nil {
+		return p, state, err
+	}
+	return p, state, json.Unmarshal([]byte(settings), &p.Settings)
+}
+
+// Scenario reads a scenario by its hash.
+func (s *Store) Scenario(ctx context.Context, sha256 string) (Scenario, error) {
+	sc := Scenario{SHA256: sha256}
+	var files []byte
+	err := s.db.QueryRowContext(ctx, s.q(`SELECT name, text, files FROM scenarios WHERE sha256 = $1`), sha256).Scan(&sc.Name, &sc.Text, &files)
+	if err != nil {
+		return sc, fmt.Errorf("scenario %s: %w", sha256, notFound(err))
+	}
+	return sc, json.Unmarshal(files, &sc.Files)
+}
+
+// A Sample is one metric of one completed point.
+type Sample struct {
+	Hash       string
+	Parameters json.RawMessage
+	Solver     string
+	Seed       uint64
+	Workload   string
+	Unit       string
+	Value      float64 // NaN when nothing was observed
+	Low, High  float64 // of the 95 % interval; NaN without one
+	N          int
+}
+
+// Samples reads one metric, such as latency and mean, of every completed point
+// of a sweep: by position, hash and workload.
+func (s *Store) Samples(ctx context.Context, sweep, name, stat string) ([]Sample, error) {
+	rows, err := s.db.QueryContext(ctx, s.q(`SELECT p.hash, m.parameters, p.solver, p.seed, k.workload, k.unit, x.value, x.low, x.high, x.n
+		FROM members m JOIN points p ON p.id = m.point
+		CROSS JOIN metric_names k JOIN metrics x ON x.metric = k.id AND x.point = p.id
+		WHERE m.sweep = $1 AND k.name = $2 AND k.stat = $3
+		ORDER BY m.position, p.hash, k.workload`), sweep, name, stat)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []Sample
+	for rows.Next() {
+		var x Sample
+		var parameters, seed string
+		var value, low, high sql.NullFloat64
+		if err := rows.Scan(&x.Hash, &parameters, &x.Solver, &seed, &x.Workload, &x.Unit, &value, &low, &high, &x.N); err != nil {
+			return nil, err
+		}
+		x.Parameters = json.RawMessage(parameters)
+		x.Value, x.Low, x.High = known(value), known(low), known(high)
+		if x.Seed, err = strconv.ParseUint(seed, 10, 64); err != nil {
+			return nil, err
+		}
+		out = append(out, x)
+	}
+	return out, rows.Err()
+}
+
+func known(x sql.NullFloat64) float64 {
+	if !x.Valid {
+		return math.NaN()
+	}
+	return x.Float64
+}
