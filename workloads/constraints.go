@@ -189,6 +189,19 @@ func (c Constraint) String() string {
 	return c.Attribute + " " + c.Operator + " " + strings.Join(c.Values, ", ")
 }
 
+// Compares reports whether two amounts satisfy the constraint's comparison.
+func (c *Constraint) Compares(have, want int64) bool {
+	switch c.Operator {
+	case "=", "in":
+		return have == want
+	case "!=":
+		return have != want
+	case "<", "<=", ">", ">=":
+		return ordered(sign(have < want, have > want), c.Operator)
+	}
+	return false
+}
+
 // ordered reports whether a comparison of sign satisfies an operator.
 func ordered(sign int, operator string) bool {
 	switch operator {

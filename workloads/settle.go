@@ -104,23 +104,14 @@ func (g *Group) held() topology.Resources {
 	return out
 }
 
-// Cores is the most whole cores that the tasks hold at one time.
+// Cores is how many whole cores the tasks hold; each has its own, whenever it
+// runs.
 func (g *Group) Cores() int {
-	var before, beside, after int
+	sum := 0
 	for i := range g.Tasks {
-		switch t := &g.Tasks[i]; {
-		case t.Lifecycle == PreStart:
-			before += t.Cores
-			if t.Sidecar {
-				beside += t.Cores
-			}
-		case t.Lifecycle == PostStop:
-			after += t.Cores
-		default:
-			beside += t.Cores
-		}
+		sum += g.Tasks[i].Cores
 	}
-	return max(before, beside, after)
+	return sum
 }
 
 // AllNetworks lists what the group and its tasks ask of interfaces.
