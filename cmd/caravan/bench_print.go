@@ -186,7 +186,7 @@ func drawProfile(path string, r *benchResults) error {
 			contests = append(contests, c)
 		}
 	}
-	data, err := plots.Profile(solvers, contests, format)
+	data, err := plots.Draw(plots.Profile{Solvers: solvers, Contests: contests}, plots.Column, format)
 	if err != nil {
 		return badInput(fmt.Errorf("--figure: %w", err))
 	}

@@ -39,7 +39,7 @@ func (a *app) traceBench(ctx context.Context, f *benchFlags, cases []benchCase) 
 		}
 		traces = append(traces, t)
 	}
-	data, err := plots.Gaps(path.Base(cases[0].Name), traces, format)
+	data, err := plots.Draw(plots.Gaps{Instance: path.Base(cases[0].Name), Traces: traces}, plots.Column, format)
 	if err != nil {
 		return err
 	}

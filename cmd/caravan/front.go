@@ -228,20 +228,23 @@ func drawFront(path string, goals [2]solver.Objective, points []solver.Point) er
 	if err != nil {
 		return badInput(fmt.Errorf("--figure: %w", err))
 	}
-	var xy [][2]float64
+	f := plots.Front{X: axis(goals[0]), Y: axis(goals[1])}
 	for _, pt := range points {
-		xy = append(xy, [2]float64{pt.A, pt.B})
+		f.Candidates = append(f.Candidates, plots.Candidate{X: pt.A, Y: pt.B})
 	}
-	data, err := plots.Front(axis(goals[0]), axis(goals[1]), xy, format)
+	data, err := plots.Draw(f, plots.Column, format)
 	if err != nil {
 		return err
 	}
 	return writeFile(path, data)
 }
 
-func axis(o solver.Objective) string {
-	if o.Unit() == "1" || o.Unit() == string(o) {
-		return objectiveName(string(o))
+// axis is an objective along a figure's side.
+func axis(o solver.Objective) plots.Axis {
+	name := objectiveName(string(o))
+	a := plots.Axis{Label: strings.ToUpper(name[:1]) + name[1:], Unit: o.Unit()}
+	if a.Unit == string(o) {
+		a.Unit = ""
 	}
-	return fmt.Sprintf("%s (%s)", objectiveName(string(o)), o.Unit())
+	return a
 }

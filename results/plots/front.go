@@ -1,50 +1,139 @@
 package plots
 
-import (
-	"fmt"
+import "errors"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-)
-
-// Front draws a Pareto front: the points, in ascending order of x, and the
-// steps that bound what they dominate.
-func Front(x, y string, points [][2]float64, f Format) ([]byte, error) {
-	if len(points) == 0 {
-		return nil, fmt.Errorf("a Pareto front needs a point")
-	}
-	var dots, edge plotter.XYs
-	for i, pt := range points {
-		if i > 0 {
-			edge = append(edge, plotter.XY{X: pt[0], Y: points[i-1][1]})
-		}
-		edge = append(edge, plotter.XY{X: pt[0], Y: pt[1]})
-		dots = append(dots, plotter.XY{X: pt[0], Y: pt[1]})
-	}
-	p := newPlot(x, y)
-	l, err := plotter.NewLine(edge)
-	if err != nil {
-		return nil, err
-	}
-	l.LineStyle = line(0)
-	s, err := plotter.NewScatter(dots)
-	if err != nil {
-		return nil, err
-	}
-	s.GlyphStyle = draw.GlyphStyle{Color: palette(1), Radius: vg.Points(2), Shape: draw.CircleGlyph{}}
-	p.Add(l, s)
-	margin(&p.X)
-	margin(&p.Y)
-	return render(p, plot.NewLegend(), 0, f)
+// A Candidate is a placement that was found, by what it costs.
+type Candidate struct {
+	Name string
+	X, Y float64
 }
 
-// margin keeps points off the frame.
-func margin(a *plot.Axis) {
-	span := a.Max - a.Min
-	if span == 0 {
-		span = max(a.Max, 1)
+// A Front is a Pareto front: the candidates that no other is better than on
+// both axes, the steps that bound what they dominate, and the others.
+type Front struct {
+	X, Y       Axis
+	Candidates []Candidate
+}
+
+// Title implements Figure.
+func (p Front) Title() string { return "Pareto front of " + p.X.Label + " and " + p.Y.Label }
+
+func (p Front) check() error {
+	if len(p.Candidates) == 0 {
+		return errors.New("a Pareto front needs a point")
 	}
-	a.Min, a.Max = max(0, a.Min-0.06*span), a.Max+0.06*span
+	return nil
+}
+
+// dominated reports whether another candidate is as good on both axes and
+// better on one.
+func (p Front) dominated(c Candidate) bool {
+	for _, o := range p.Candidates {
+		if o.X <= c.X && o.Y <= c.Y && (o.X < c.X || o.Y < c.Y) {
+			return true
+		}
+	}
+	return false
+}
+
+// Table implements Figure.
+func (p Front) Table() Table {
+	t := Table{Columns: columns("name", "", p.X.Label, p.X.Unit, p.Y.Label, p.Y.Unit, "dominated", "")}
+	for _, c := range p.Candidates {
+		t.add(c.Name, c.X, c.Y, yes(p.dominated(c)))
+	}
+	return t
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func (p Front) height(width float64) float64 { return ratio(width) }
+
+func (p Front) draw(s sheet, b box) {
+	var xs, ys []float64
+	var best, rest []Candidate
+	for _, c := range p.Candidates {
+		xs, ys = append(xs, c.X), append(ys, c.Y)
+		if p.dominated(c) {
+			rest = append(rest, c)
+		} else {
+			best = append(best, c)
+		}
+	}
+	keys := []key{{"Pareto front", func(s surface, b box) {
+		c := b.centre()
+		s.draw(polyline(point{b.left, c.y}, point{b.right, c.y}), stroked(palette(0), lineWidth))
+		mark(s, 0, c, palette(0))
+	}}}
+	if len(rest) > 0 {
+		keys = append(keys, markKey("dominated", func(s surface, c point) { mark(s, 4, c, grey) }))
+	}
+	b = legend(s, b, keys)
+	f := newFrame(s, b, p.X.around(xs...), p.Y.around(ys...))
+	f.rules(true, true)
+	f.staircaseDown(best)
+	for _, c := range rest {
+		mark(s, 4, f.at(c.X, c.Y), grey)
+	}
+	for _, c := range best {
+		mark(s, 0, f.at(c.X, c.Y), palette(0))
+	}
+	f.axes()
+	f.names(append(best, rest...))
+}
+
+// staircaseDown bounds the region that the front dominates.
+func (f *frame) staircaseDown(front []Candidate) {
+	sorted := sortedBy(front, func(c Candidate) float64 { return c.X })
+	pts := []point{{f.x.at(sorted[0].X), f.top}}
+	for i, c := range sorted {
+		if i > 0 {
+			pts = append(pts, f.at(c.X, sorted[i-1].Y))
+		}
+		pts = append(pts, f.at(c.X, c.Y))
+	}
+	last := sorted[len(sorted)-1]
+	f.draw(polyline(append(pts, point{f.right, f.y.at(last.Y)})...), stroked(palette(0), 0.8))
+}
+
+// names writes names beside their marks where nothing is in the way.
+func (f *frame) names(cs []Candidate) {
+	var taken []box
+	for _, c := range cs {
+		at := f.at(c.X, c.Y)
+		taken = append(taken, box{at.x - 3, at.y - 3, at.x + 3, at.y + 3})
+	}
+	for _, c := range cs {
+		if c.Name == "" {
+			continue
+		}
+		at := f.at(c.X, c.Y)
+		w := f.widthOf(c.Name)
+		for _, left := range []point{{at.x + 4, at.y - 5}, {at.x + 4, at.y + 5}, {at.x - 4 - w, at.y - 5}, {at.x - 4 - w, at.y + 5}} {
+			room := box{left.x, left.y - tickSize/2, left.x + w, left.y + tickSize/2}
+			if room.inside(f.box) && !room.touches(taken) {
+				f.say(left, c.Name, tickSize, leftMiddle, black)
+				taken = append(taken, room)
+				break
+			}
+		}
+	}
+}
+
+func (b box) inside(o box) bool {
+	return b.left >= o.left && b.right <= o.right && b.top >= o.top && b.bottom <= o.bottom
+}
+
+func (b box) touches(others []box) bool {
+	for _, o := range others {
+		if b.left < o.right && o.left < b.right && b.top < o.bottom && o.top < b.bottom {
+			return true
+		}
+	}
+	return false
 }
