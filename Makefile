@@ -55,5 +55,17 @@ profile:
 	mv cmd/bench-peers/renewed.pgo cmd/bench-peers/default.pgo
 	cp cmd/bench-peers/default.pgo cmd/caravan/default.pgo
 
+# Real clusters on this Linux machine, as root: one server and three clients
+# in network namespaces, their programs built once and cached. CLUSTERFLAGS
+# such as "--scenario tutorial" choose the machines.
+.PHONY: cluster-nomad cluster-nomad-stop
+cluster-nomad:
+	@$(GO) build -o bin/cluster ./cmd/cluster
+	bin/cluster start nomad $(CLUSTERFLAGS)
+
+cluster-nomad-stop:
+	@$(GO) build -o bin/cluster ./cmd/cluster
+	bin/cluster stop cvn
+
 clean:
 	rm -rf bin

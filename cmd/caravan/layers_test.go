@@ -54,6 +54,7 @@ var mayImport = map[string][]string{
 	"runner/agent":       {"topology", "workloads", "sim/des"},
 	"runner/local":       {"topology", "results", "runner", "runner/agent", "runner/linkem"},
 	"runner/linkem":      {"topology"},
+	"runner/clusters":    {"topology", "runner/linkem"},
 	"runner/*":           {"topology", "workloads", "workloads/placement", "results", "runner", "runner/agent"},
 	"workloads/arrivals": {"topology", "workloads", "sim/des"},
 
@@ -87,6 +88,8 @@ var thirdParty = map[string][]string{
 	"github.com/hashicorp/go-version":          {"workloads"},
 	"github.com/bartolsthoorn/gohighs":         {"solver/milp"},
 	"golang.org/x/perf":                        {"cmd/*"},
+	"golang.org/x/sys":                         {"runner/clusters"},
+	"github.com/hashicorp/nomad/api":           {"runner/nomad"},
 }
 
 // onlyHere narrows one package of a module further than thirdParty does.

@@ -23,14 +23,18 @@ func To(address string) Dial {
 	}
 }
 
-// A Relay carries the connections of a listener to where its Dial leads: what
-// the client says crosses the links of Forward in their order, what the server
-// answers those of Back. Links may be shared with other relays; the relay does
-// not close them. A connection that cannot be dialled is closed.
-type Relay struct {
-	Forward, Back []*Link
+// A Way is where a connection leads and over which links: what the client says
+// crosses those of Forward in their order, what the server answers those of
+// Back. Links may be shared; a relay does not close them.
+type Way struct {
 	Dial          Dial
+	Forward, Back []*Link
+}
 
+// A Relay carries the connections of a listener along their ways. A connection
+// that cannot be dialled is closed.
+type Relay struct {
+	way      func(accepted net.Conn) (Way, error)
 	listener net.Listener
 	ctx      context.Context
 	stop     context.CancelFunc
@@ -39,22 +43,22 @@ type Relay struct {
 	conns    map[net.Conn]bool
 }
 
-// Listen starts a relay at a TCP address, as net.Listen takes it.
+// Listen starts a relay at a TCP address, as net.Listen takes it, whose
+// connections all go the same way.
 func Listen(address string, dial Dial, forward, back []*Link) (*Relay, error) {
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("relay: %w", err)
 	}
-	return Serve(ln, dial, forward, back), nil
+	way := Way{Dial: dial, Forward: forward, Back: back}
+	return Serve(ln, func(net.Conn) (Way, error) { return way, nil }), nil
 }
 
-// Serve starts a relay on a listener, which it then owns.
-func Serve(ln net.Listener, dial Dial, forward, back []*Link) *Relay {
+// Serve starts a relay on a listener, which it then owns; way is asked for
+// every connection, and a connection without one is closed.
+func Serve(ln net.Listener, way func(accepted net.Conn) (Way, error)) *Relay {
 	ctx, stop := context.WithCancel(context.Background())
-	r := &Relay{
-		Forward: forward, Back: back, Dial: dial,
-		listener: ln, ctx: ctx, stop: stop, conns: map[net.Conn]bool{},
-	}
+	r := &Relay{way: way, listener: ln, ctx: ctx, stop: stop, conns: map[net.Conn]bool{}}
 	r.wg.Go(r.accept)
 	return r
 }
@@ -98,13 +102,17 @@ func (r *Relay) accept() {
 // one has broken.
 func (r *Relay) join(near net.Conn) {
 	defer r.drop(near)
-	far, err := r.Dial(r.ctx, near)
+	way, err := r.way(near)
+	if err != nil {
+		return
+	}
+	far, err := way.Dial(r.ctx, near)
 	if err != nil || !r.keep(far) {
 		return
 	}
 	defer r.drop(far)
 	var wg sync.WaitGroup
-	for _, p := range []*pipe{newPipe(near, far, r.Forward), newPipe(far, near, r.Back)} {
+	for _, p := range []*pipe{newPipe(near, far, way.Forward), newPipe(far, near, way.Back)} {
 		broken := context.AfterFunc(r.ctx, p.abandon)
 		defer broken()
 		wg.Go(p.read)
