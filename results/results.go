@@ -16,6 +16,9 @@ type Run struct {
 	Metrics      []Metric      `json:"metrics"`
 	Warnings     []string      `json:"warnings"`
 	Replications []Replication `json:"replications"`
+	// ScenarioText is the scenario after overrides, in its canonical form: what
+	// it takes to simulate the run again, but for data files that it names.
+	ScenarioText string `json:"scenario_text,omitempty"`
 }
 
 // A Stamp says what produced a run, enough to produce it again.

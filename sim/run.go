@@ -42,6 +42,7 @@ type run struct {
 	ready    []uint32 // scratch: tokens that a shared station has finished
 	ended    []uint32 // scratch: flows that have ended
 	workSeen []float64
+	begun    []time.Duration // by token, when Serve is told
 
 	measuredFrom time.Duration
 	endAt        time.Duration // the horizon, if there is one

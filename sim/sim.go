@@ -61,6 +61,10 @@ type Config struct {
 
 	// Observe, when set, is told of every measured request as it ends.
 	Observe func(Completion)
+	// Serve, when set, is told of every stretch of service as it ends, warm-up
+	// included; of those that first come first served stations hold, as it
+	// begins.
+	Serve func(Service)
 }
 
 // A Completion is the end of one request.
@@ -109,5 +113,6 @@ func Run(ctx context.Context, c Config) (results.Replication, error) {
 	if err := r.loop(ctx); err != nil {
 		return results.Replication{}, err
 	}
+	r.serveRest()
 	return r.report(), nil
 }

@@ -2,10 +2,12 @@ package sim_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -280,6 +282,44 @@ func TestNoRequestIsLostFromTheBooks(t *testing.T) {
 		for _, v := range rep.Values {
 			if v.Name == "utilisation" && !(v.Value >= 0 && v.Value <= 1+1e-9) {
 				t.Fatalf("utilisation of %s is %v", v.Subject, v.Value)
+			}
+		}
+	})
+}
+
+// What Serve is told of fills the cores exactly as the utilisation says.
+func TestServicesAddUpToTheUtilisation(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		server := topology.Node{Cores: rapid.IntRange(1, 3).Draw(t, "cores"), Speed: 1,
+			Discipline: rapid.SampledFrom([]topology.Discipline{topology.FCFS, topology.PS, topology.SJF, topology.SRPT, topology.Priority, topology.Preemptive}).Draw(t, "discipline")}
+		w := twoStages(workloads.Exp(0.1), workloads.Exp(50), workloads.Arrivals{Kind: workloads.Poisson, Rate: rapid.Float64Range(1, 30).Draw(t, "rate")})
+		w.Pipelines[0].Classes = []workloads.Class{{Name: "high", Share: 0.3, Priority: 9}, {Name: "low", Share: 0.7, Priority: 1}}
+		c := sim.Config{Topology: star(server, topology.Link{Bandwidth: 1e6}), Workload: w, Placement: onBoth(),
+			Duration: 20 * time.Second, Seed: rapid.Uint64().Draw(t, "seed")}
+		if rapid.Bool().Draw(t, "faults") {
+			c.Faults = []workloads.Fault{{Nodes: []topology.NodeID{1}, MTBF: workloads.Exp(5), MTTR: workloads.Exp(0.5)}}
+		}
+		type change struct {
+			at time.Duration
+			by int
+		}
+		var changes []change
+		c.Serve = func(s sim.Service) {
+			if s.Node == 1 && s.StartAt < c.Duration {
+				changes = append(changes, change{s.StartAt, 1}, change{min(s.EndAt, c.Duration), -1})
+			}
+		}
+		rep, err := sim.Run(context.Background(), c)
+		require.NoError(t, err)
+		slices.SortFunc(changes, func(a, b change) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.by, b.by)) })
+		busy, n, last := 0.0, 0, time.Duration(0)
+		for _, x := range changes {
+			busy += float64(min(n, server.Cores)) * (x.at - last).Seconds()
+			n, last = n+x.by, x.at
+		}
+		for _, v := range rep.Values {
+			if v.Name == "utilisation" && v.Subject == "server" {
+				assert.InDelta(t, v.Value, busy/20/float64(server.Cores), 1e-6)
 			}
 		}
 	})

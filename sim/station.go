@@ -212,6 +212,9 @@ func (r *run) serveDirectly(s *station, t uint32, tok *token, o *op) {
 	}
 	s.wait.started++
 	s.use.direct += float64(r.measured(startAt, endAt))
+	if r.c.Serve != nil {
+		r.served(o, startAt, endAt, Completed)
+	}
 	r.eng.Schedule(endAt, prioDone, des.NewEvent(evDone, tok.gen, t))
 }
 
@@ -314,6 +317,7 @@ func (r *run) start(s *station, t uint32, tok *token) {
 	tok.endAt = r.now + d
 	s.free--
 	s.use.busy.came(r.now)
+	r.serveBegins(t)
 	if s.tracked {
 		s.running.push(r.runLevel(s, tok), t)
 	}
@@ -339,7 +343,7 @@ func (r *run) runLevel(s *station, tok *token) uint8 {
 }
 
 // interrupt takes running token t off its core and keeps what it still needs.
-func (r *run) interrupt(s *station, t uint32) {
+func (r *run) interrupt(s *station, t uint32, why Interrupt) {
 	tok := &r.tokens[t]
 	tok.remaining = tok.endAt - r.now
 	tok.gen++
@@ -347,6 +351,7 @@ func (r *run) interrupt(s *station, t uint32) {
 	tok.since = r.now
 	s.free++
 	s.use.busy.left(r.now)
+	r.serveEnds(t, why)
 	r.preempted++
 }
 
@@ -369,7 +374,7 @@ func (r *run) preempt(s *station, t uint32) bool {
 			return false
 		}
 		s.running.remove(0, victim)
-		r.interrupt(s, victim)
+		r.interrupt(s, victim, Preempted)
 		s.bySize.push(float64(r.tokens[victim].remaining), victim)
 		r.start(s, t, tok)
 		return true
@@ -378,7 +383,7 @@ func (r *run) preempt(s *station, t uint32) bool {
 		return false
 	}
 	victim, level := s.running.popLast()
-	r.interrupt(s, victim)
+	r.interrupt(s, victim, Preempted)
 	s.waiting.pushFront(uint8(level), victim)
 	r.start(s, t, tok)
 	return true
@@ -429,6 +434,7 @@ func (r *run) done(t uint32, tok *token) {
 		return
 	}
 	tok.flags &^= flagRunning
+	r.serveEnds(t, Completed)
 	if s.tracked {
 		s.running.remove(r.runLevel(s, tok), t)
 	}
@@ -460,6 +466,9 @@ func (r *run) shareJoin(si int32, t uint32) {
 		tok.flags |= flagServed
 	}
 	s.bySize.push(s.virtual+float64(r.due(tok)), t)
+	if s.down == 0 {
+		r.serveBegins(t)
+	}
 	r.shareArm(si)
 	if r.tokens[t].flags&flagLeader != 0 {
 		r.startFollowers(t, 0)
@@ -510,6 +519,7 @@ func (r *run) shareDone(si int32) {
 		t := s.bySize.pop().tok
 		s.present--
 		s.use.number.left(r.now)
+		r.serveEnds(t, Completed)
 		r.ready = append(r.ready, t)
 	}
 	r.shareArm(si)
@@ -538,7 +548,9 @@ func (r *run) nodeDown(si int32, lose bool) {
 	var held []uint32
 	if s.shared {
 		for len(s.bySize.a) > 0 {
-			held = append(held, s.bySize.pop().tok)
+			t := s.bySize.pop().tok
+			r.serveEnds(t, Failed)
+			held = append(held, t)
 		}
 		s.shareGen++
 	} else {
@@ -547,7 +559,7 @@ func (r *run) nodeDown(si int32, lose bool) {
 			if t == noToken {
 				break
 			}
-			r.interrupt(s, t)
+			r.interrupt(s, t, Failed)
 			held = append(held, t)
 		}
 	}
@@ -619,6 +631,7 @@ func (r *run) nodeUp(si int32) {
 		s.virtual, s.virtualAt = 0, r.now
 		for _, t := range waiting {
 			s.bySize.push(float64(r.due(&r.tokens[t])), t)
+			r.serveBegins(t)
 		}
 		r.shareArm(si)
 		return

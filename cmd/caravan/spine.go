@@ -200,6 +200,7 @@ func record(p *plan, reps []results.Replication) *results.Run {
 		Metrics:      orEmpty(results.Summarise(reps)),
 		Warnings:     append(a.Warnings, p.warnings...),
 		Replications: reps,
+		ScenarioText: string(p.scenario.Text),
 	}
 }
 

@@ -40,6 +40,16 @@ type Config struct {
 	Duration time.Duration
 	// Replication numbers the record.
 	Replication int
+	// Hold, when set, is told of every instance that had room, as it leaves or
+	// at the end.
+	Hold func(Holding)
+}
+
+// A Holding is the time in which an instance held its room on a node.
+type Holding struct {
+	Job, Group, Instance int // positions in Config.Jobs, in its groups, and its number
+	Node                 topology.NodeID
+	StartAt, EndAt       time.Duration
 }
 
 // The kinds of event.
@@ -58,8 +68,9 @@ const (
 // An instance is one copy of a task group.
 type instance struct {
 	job, group, index int32
-	node              topology.NodeID
+	node              topology.NodeID // None while it waits and after it left
 	grant             placement.Grant
+	placedAt          time.Duration
 }
 
 // run is the state of a simulation.
@@ -117,6 +128,9 @@ func Run(ctx context.Context, c Config) (results.Replication, error) {
 			break
 		}
 		r.handle(ev)
+	}
+	for i := range r.instances {
+		r.held(&r.instances[i])
 	}
 	return r.report(), nil
 }
@@ -194,7 +208,7 @@ func (r *run) place(i uint32) bool {
 		return false
 	}
 	x := &r.instances[i]
-	x.node, x.grant = n, grant
+	x.node, x.grant, x.placedAt = n, grant, r.now
 	job := &r.c.Jobs[x.job]
 	wait := r.now - job.SubmitAt
 	for _, c := range []*class{r.classes[job.Priority], &r.all} {
@@ -229,8 +243,17 @@ func (r *run) leave(i uint32) {
 	group := r.group(i)
 	x := &r.instances[i]
 	r.c.Placer.Release(x.node, group.Demand, x.grant)
+	r.held(x)
+	x.node = topology.None
 	r.use(group.Demand, -1)
 	r.waiting.retry(r.place)
+}
+
+// held reports the time that x had room.
+func (r *run) held(x *instance) {
+	if r.c.Hold != nil && x.node != topology.None {
+		r.c.Hold(Holding{int(x.job), int(x.group), int(x.index), x.node, x.placedAt, r.now})
+	}
 }
 
 // report turns the counters into the record of the replication.

@@ -86,6 +86,16 @@ func TestTheMoreImportantJobGoesFirst(t *testing.T) {
 	assert.Equal(t, 0.0, value(t, rep, "unplaced", "jobs", "count"))
 }
 
+func TestHoldingsAreToldOf(t *testing.T) {
+	top := cluster(1, 100)
+	var held []jobs.Holding
+	_, err := jobs.Run(context.Background(), jobs.Config{Topology: top, Placer: newFirstFit(top), Duration: 25 * time.Second,
+		Hold: func(h jobs.Holding) { held = append(held, h) },
+		Jobs: []workloads.Job{job("a", 50, 0, 10*time.Second, 100), job("b", 50, time.Second, 0, 100), job("c", 50, 2*time.Second, 0, 100)}})
+	require.NoError(t, err)
+	assert.Equal(t, []jobs.Holding{{Job: 0, StartAt: 0, EndAt: 10 * time.Second}, {Job: 1, StartAt: 10 * time.Second, EndAt: 25 * time.Second}}, held)
+}
+
 func TestASmallJobPassesOneThatDoesNotFit(t *testing.T) {
 	top := cluster(1, 100)
 	rep, err := jobs.Run(context.Background(), jobs.Config{Topology: top, Placer: newFirstFit(top), Duration: time.Minute, Jobs: []workloads.Job{
