@@ -26,17 +26,25 @@ const shippedPrefix = "shipped:"
 // hashes.
 type files struct {
 	dir    string
+	given  map[string][]byte // by name, in place of the disk
 	hashes map[string]string
+	read   map[string][]byte // as they were found, but for those in the program
 }
 
 // read returns the content of a data file, unpacked when it is gzip.
-func (f *files) read(name string) ([]byte, error) {
+func (f *files) content(name string) ([]byte, error) {
 	data, err := f.raw(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no file %q (allowed: a path relative to the scenario's folder, or shipped: and one of %s)", clip(name), strings.Join(shippedData(), ", "))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %q: %w", clip(name), err)
+	}
+	if !strings.HasPrefix(name, shippedPrefix) && f.dir != "" {
+		if f.read == nil {
+			f.read = map[string][]byte{}
+		}
+		f.read[name] = data
 	}
 	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
 		if data, err = unpack(data); err != nil {
@@ -55,6 +63,9 @@ func (f *files) read(name string) ([]byte, error) {
 func (f *files) raw(name string) ([]byte, error) {
 	if inside, ok := strings.CutPrefix(name, shippedPrefix); ok {
 		return shippedFS.ReadFile(path.Join("data", path.Clean("/"+inside)))
+	}
+	if data, ok := f.given[name]; ok {
+		return data, nil
 	}
 	if f.dir == "" {
 		return shippedFS.ReadFile(path.Clean(name))

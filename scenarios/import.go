@@ -67,7 +67,7 @@ func (b *builder) imported(t *Topology) {
 
 func (b *builder) topologyFile(t *Topology) {
 	at := t.place.key("file")
-	data, err := b.files.read(t.File)
+	data, err := b.files.content(t.File)
 	if err != nil {
 		b.blind = true
 		b.fault(at, "%s", err)

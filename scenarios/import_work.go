@@ -9,7 +9,7 @@ import (
 
 // read imports a workload file; false after a fault.
 func (b *builder) read(at place, file, format string) (*workloads.Imported, bool) {
-	data, err := b.files.read(file)
+	data, err := b.files.content(file)
 	if err != nil {
 		b.fault(at.key("file"), "%s", err)
 		return nil, false

@@ -46,6 +46,9 @@ type Scenario struct {
 	// SHA256 is the hash of Text and of the data files that it names, in
 	// hexadecimal. Comments and layout of the file do not change it.
 	SHA256 string
+	// Files are the data files that the scenario names, as they were found on
+	// disk, by the names it uses.
+	Files map[string][]byte
 }
 
 // SolveSpec says how work is placed.
@@ -77,6 +80,9 @@ type Options struct {
 	// Dir is where data files are looked for. Empty is the folder of the
 	// shipped scenarios inside the program.
 	Dir string
+	// Files are data files by the names that the scenario uses; they are taken
+	// before the disk is asked.
+	Files map[string][]byte
 	// Solvers are the names that solve.solver may have; empty allows any.
 	Solvers []string
 }
@@ -120,7 +126,7 @@ func build(name string, root *value, o Options, f *faults) *Scenario {
 	if root.kind != mapping {
 		return nil
 	}
-	b := &builder{decoder: d, files: files{dir: o.Dir}, seed: file.Seed}
+	b := &builder{decoder: d, files: files{dir: o.Dir, given: o.Files}, seed: file.Seed}
 	if root.get("topology") == nil || root.get("topology").kind != mapping {
 		b.blind, b.byName = true, map[string]topology.NodeID{}
 	} else {
@@ -148,6 +154,7 @@ func build(name string, root *value, o Options, f *faults) *Scenario {
 	s.Warnings = b.warnings
 	s.Text = canonical(root)
 	s.SHA256 = b.files.hash(s.Text)
+	s.Files = b.files.read
 	return s
 }
 

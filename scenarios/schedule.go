@@ -22,7 +22,7 @@ func (b *builder) schedule(c *LinkChange) bool {
 		return true
 	}
 	at := c.place.key("file")
-	data, err := b.files.read(c.File)
+	data, err := b.files.content(c.File)
 	if err != nil {
 		b.fault(at, "%s", err)
 		return false

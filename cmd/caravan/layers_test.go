@@ -75,7 +75,7 @@ var thirdParty = map[string][]string{
 	"go.yaml.in/yaml/v3":                       {"scenarios"},
 	"github.com/google/jsonschema-go":          {"scenarios"},
 	"github.com/santhosh-tekuri/jsonschema/v6": {"scenarios"},
-	"gonum.org/v1/gonum":                       {"topology", "results", "solver/*", "sim", "sim/*", "cmd/*"},
+	"gonum.org/v1/gonum":                       {"topology", "results", "scenarios", "solver/*", "sim", "sim/*", "cmd/*"},
 	"gonum.org/v1/plot":                        {"results/plots"},
 	"modernc.org/sqlite":                       {"results/store"},
 	"github.com/jackc/pgx/v5":                  {"results/store"},
