@@ -73,8 +73,13 @@ func Compile(text string) (*Criterion, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := expr.Compile(plain, expr.Env(environment{}), expr.AsBool(), expr.DisableAllBuiltins(),
-		expr.MaxNodes(maxNodes), expr.Patch(calls{}))
+	options := []expr.Option{
+		expr.Env(environment{}), expr.AsBool(), expr.DisableAllBuiltins(), expr.MaxNodes(maxNodes), expr.Patch(calls{}),
+	}
+	for _, name := range Stats() { // some are also words of the language, unless they are declared
+		options = append(options, expr.Function(name, unread, new(func(string) float64), new(func(string, string) float64)))
+	}
+	program, err := expr.Compile(plain, options...)
 	if err != nil {
 		return nil, fmt.Errorf("%s (allowed: comparisons such as p99(latency) < 200ms && unplaced == 0)", firstLine(err))
 	}
@@ -104,6 +109,9 @@ func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line
 }
+
+// unread is what a statistic is until calls has rewritten it.
+func unread(...any) (any, error) { return nil, errors.New("a statistic takes the name of a metric") }
 
 // calls rewrites p99(latency, "web") into a call of _read, so that metrics are
 // named without quotes.

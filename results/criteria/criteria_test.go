@@ -21,6 +21,7 @@ func sample() *results.Run {
 		Metrics: []results.Metric{
 			m("latency", "web", "p99", 0.15), m("latency", "batch", "p99", 3), m("latency", "idle", "p99", math.NaN()),
 			m("late", "web", "ratio", 0.04), m("throughput", "web", "mean", 10), m("throughput", "batch", "mean", 2),
+			m("cost", "n", "sum", 3), m("answered", "web", "count", 9),
 			m("wait", "idle", "p99", math.NaN()),
 		},
 	}
@@ -43,6 +44,7 @@ func TestAnExpressionReadsTheRun(t *testing.T) {
 		`most(throughput, mean) > 10`:                       false,
 		`p99(wait) < 1s`:                                    false,
 		`p99(wait) >= 1s`:                                   false,
+		`sum(cost) == 3 && count(answered) > 8`:             true,
 		`"200ms" == "200ms"`:                                true,
 		`unplaced in 0..2 ? true : false`:                   true,
 	} {
@@ -73,7 +75,7 @@ func TestAWrongExpressionSaysWhy(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		`p99(latncy) < 1s`:       `no metric "latncy" (allowed: latency, late, throughput, wait)`,
+		`p99(latncy) < 1s`:       `no metric "latncy" (allowed: latency, late, throughput, cost, answered, wait)`,
 		`p95(latency) < 1s`:      "no p95 of latency (allowed: p99)",
 		`p99(latency, "w") < 1s`: `for "w" (allowed: web, batch, idle)`,
 	} {
