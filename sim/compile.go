@@ -9,6 +9,7 @@ import (
 	"caravan/sim/des"
 	"caravan/sim/maxmin"
 	"caravan/topology"
+	"caravan/workloads/draw"
 	"caravan/workloads/placement"
 )
 
@@ -46,7 +47,7 @@ func compile(c Config) (*run, error) {
 	r.findDirect()
 	for i, f := range c.Faults {
 		r.faults = append(r.faults, faulty{
-			Fault: f, up: newSampler(f.MTBF, c.InverseExp), down: newSampler(f.MTTR, c.InverseExp),
+			Fault: f, up: draw.New(f.MTBF, c.InverseExp), down: draw.New(f.MTTR, c.InverseExp),
 			stream: r.stream("fault", strconv.Itoa(i)),
 		})
 	}
@@ -184,7 +185,7 @@ func (r *run) compileOperator(p, j int) {
 	n := r.c.Placement.Pipelines[p][j]
 	o := op{
 		pipe: int32(p), index: int32(j), slow: 1, speed: r.c.Topology.Nodes()[n].Speed,
-		work: newSampler(from.Work, r.c.InverseExp), output: newSampler(from.Output, r.c.InverseExp),
+		work: draw.New(from.Work, r.c.InverseExp), output: draw.New(from.Output, r.c.InverseExp),
 		workAt: -1, outputAt: -1, workBy: -1, outputBy: -1,
 		limit: int32(from.QueueLimit), coldStart: from.ColdStart, cold: from.ColdStart > 0,
 		batch: int32(from.Batch), batchWait: from.BatchWait, join: -1,
@@ -268,11 +269,11 @@ func (r *run) compileEdges(p int) error {
 		if r.c.DrawAtStart || routed {
 			continue
 		}
-		if o.work.random() {
+		if o.work.Random() {
 			o.workAt = int32(len(pl.demands))
 			pl.demands = append(pl.demands, o.work)
 		}
-		if o.output.random() && len(o.edges) > 0 {
+		if o.output.Random() && len(o.edges) > 0 {
 			o.outputAt = int32(len(pl.demands))
 			pl.demands = append(pl.demands, o.output)
 		}

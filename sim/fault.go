@@ -6,12 +6,13 @@ import (
 	"caravan/sim/des"
 	"caravan/topology"
 	"caravan/workloads"
+	"caravan/workloads/draw"
 )
 
 // A faulty is a fault as the simulation runs it.
 type faulty struct {
 	workloads.Fault
-	up, down sampler
+	up, down draw.Sampler
 	stream   *des.Stream
 }
 
@@ -22,7 +23,7 @@ func (r *run) beginFaults() {
 		f := &r.faults[i]
 		at := f.At
 		if f.Recurring() {
-			at = topology.Seconds(f.up.draw(f.stream))
+			at = topology.Seconds(f.up.Draw(f.stream))
 		}
 		r.eng.Schedule(at, prioWorld, des.NewEvent(evFault, 0, uint32(i)))
 	}
@@ -37,7 +38,7 @@ func (r *run) fail(i int32) {
 	repairAt := time.Duration(-1)
 	switch {
 	case f.Recurring():
-		repairAt = r.now + topology.Seconds(f.down.draw(f.stream))
+		repairAt = r.now + topology.Seconds(f.down.Draw(f.stream))
 	case f.For > 0:
 		repairAt = r.now + f.For
 	}
@@ -70,7 +71,7 @@ func (r *run) repair(i int32) {
 		r.linkUp(l)
 	}
 	if f.Recurring() {
-		at := r.now + topology.Seconds(f.up.draw(f.stream))
+		at := r.now + topology.Seconds(f.up.Draw(f.stream))
 		r.eng.Schedule(at, prioWorld, des.NewEvent(evFault, 0, uint32(i)))
 	}
 }

@@ -55,7 +55,7 @@ func (r *run) send(t uint32, tok *token, o *op, e int32) {
 	if o.outputAt >= 0 {
 		tok.bytes = r.draws[int(tok.req)*r.stride+int(o.outputAt)]
 	} else {
-		tok.bytes = o.output.draw(o.stream)
+		tok.bytes = o.output.Draw(o.stream)
 	}
 	if o.outputBy >= 0 {
 		tok.bytes *= r.factor(tok.req, o.outputBy)

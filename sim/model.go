@@ -5,6 +5,7 @@ import (
 
 	"caravan/sim/des"
 	"caravan/topology"
+	"caravan/workloads/draw"
 )
 
 // The kinds of event. The slot of each is named behind it.
@@ -98,8 +99,8 @@ type pipe struct {
 	dropLate    bool
 	routed      bool
 	placed      bool
-	demands     []sampler   // drawn when a request is created, in this order
-	requests    *des.Stream // that they are drawn from
+	demands     []draw.Sampler // drawn when a request is created, in this order
+	requests    *des.Stream    // that they are drawn from
 	source      source
 }
 
@@ -122,7 +123,7 @@ type op struct {
 	need    int32    // messages that a join waits for; 0 or 1 passes
 	join    int32    // index of its counter among the request's joins
 
-	work, output     sampler
+	work, output     draw.Sampler
 	workAt, outputAt int32       // in the request's draws; -1 draws at start
 	workBy, outputBy int32       // trace columns that scale them, -1 for none
 	stream           *des.Stream // for draws at start

@@ -59,7 +59,7 @@ func (pl *pipe) classify(req *request) {
 func (r *run) drawDemands(pl *pipe, q uint32) {
 	draws := r.draws[int(q)*r.stride:]
 	for i := range pl.demands {
-		draws[i] = pl.demands[i].draw(pl.requests)
+		draws[i] = pl.demands[i].Draw(pl.requests)
 	}
 }
 
@@ -401,7 +401,7 @@ func (r *run) drawnWork(q uint32) []float64 {
 	pl := &r.pipes[r.requests[q].pipeline]
 	for i := pl.first; i < pl.last; i++ {
 		o := &r.ops[i]
-		w := o.work.a
+		w := o.work.Constant()
 		if o.workAt >= 0 {
 			w = r.draws[int(q)*r.stride+int(o.workAt)]
 		}

@@ -6,6 +6,7 @@ import (
 	"caravan/sim/des"
 	"caravan/topology"
 	"caravan/workloads"
+	"caravan/workloads/draw"
 )
 
 // A source generates the arrivals of one pipeline, one event ahead.
@@ -19,7 +20,7 @@ type source struct {
 	count    int           // so far
 	batch    int
 	next     int // position in the trace
-	think    sampler
+	think    draw.Sampler
 	arrivals *workloads.Arrivals
 	// MMPP: the state and when it is left.
 	state  int
@@ -29,7 +30,7 @@ type source struct {
 func newSource(a *workloads.Arrivals, stream *des.Stream, inverse bool) source {
 	s := source{
 		kind: a.Kind, arrivals: a, stream: stream, inverse: inverse, batch: max(a.Batch, 1),
-		stopAt: a.StopAt, limit: a.Count, think: newSampler(a.Think, inverse),
+		stopAt: a.StopAt, limit: a.Count, think: draw.New(a.Think, inverse),
 	}
 	if a.Rate > 0 {
 		s.gap = 1 / a.Rate
@@ -56,7 +57,7 @@ func (r *run) begin(p int32) {
 	switch s.kind {
 	case workloads.Closed:
 		for range s.arrivals.Population {
-			r.arriveAt(s, p, s.arrivals.StartAt+topology.Seconds(s.think.draw(s.stream)))
+			r.arriveAt(s, p, s.arrivals.StartAt+topology.Seconds(s.think.Draw(s.stream)))
 		}
 	case workloads.Periodic:
 		r.arriveAt(s, p, s.arrivals.StartAt)
@@ -150,7 +151,7 @@ func (r *run) arrive(p int32) {
 // a run that counts requests with its last answer.
 func (r *run) requestEnded(s *source, p int32) {
 	if s.kind == workloads.Closed {
-		r.arriveAt(s, p, r.now+topology.Seconds(s.think.draw(s.stream)))
+		r.arriveAt(s, p, r.now+topology.Seconds(s.think.Draw(s.stream)))
 	}
 	if r.alive == 0 && r.made >= r.limit {
 		r.over = true

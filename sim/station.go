@@ -265,7 +265,7 @@ func (r *run) service(tok *token, o *op) time.Duration {
 	if o.workAt >= 0 {
 		w = r.draws[int(tok.req)*r.stride+int(o.workAt)]
 	} else {
-		w = o.work.draw(o.stream)
+		w = o.work.Draw(o.stream)
 	}
 	if o.scaled {
 		return r.scale(tok, o, w)

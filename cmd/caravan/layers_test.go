@@ -43,7 +43,8 @@ var mayImport = map[string][]string{
 	"solver":             {"topology", "workloads", "workloads/placement"},
 	"solver/solvertest":  {"topology", "workloads", "workloads/placement", "solver"},
 	"solver/*":           {"topology", "workloads", "workloads/placement", "workloads/cluster", "workloads/instances", "solver"},
-	"sim":                {"topology", "workloads", "workloads/placement", "results", "sim/des", "sim/maxmin", "sim/jobs"},
+	"workloads/draw":     {"workloads", "sim/des"},
+	"sim":                {"topology", "workloads", "workloads/placement", "workloads/draw", "results", "sim/des", "sim/maxmin", "sim/jobs"},
 	"sim/jobs":           {"topology", "workloads", "workloads/placement", "results", "sim/des"},
 	"sim/oracle":         {"topology", "workloads", "workloads/placement", "results", "sim/des", "sim/maxmin", "sim"},
 	"runner/sweep":       {"results"},
@@ -52,7 +53,7 @@ var mayImport = map[string][]string{
 	"results/store":      {"results"},
 	"results/criteria":   {"results"},
 	"runner":             {"topology", "workloads", "workloads/placement", "results", "runner/agent"},
-	"runner/agent":       {"topology", "workloads", "sim/des"},
+	"runner/agent":       {"topology", "workloads", "workloads/draw", "sim/des"},
 	"runner/local":       {"topology", "results", "runner", "runner/agent", "runner/linkem"},
 	"runner/linkem":      {"topology"},
 	"runner/clusters":    {"topology", "runner/linkem"},
@@ -82,7 +83,7 @@ var thirdParty = map[string][]string{
 	"modernc.org/sqlite":                       {"results/store"},
 	"github.com/jackc/pgx/v5":                  {"results/store"},
 	"github.com/pressly/goose/v3":              {"results/store"},
-	"github.com/HdrHistogram/hdrhistogram-go":  {"results/store"},
+	"github.com/HdrHistogram/hdrhistogram-go":  {"results/store", "runner/agent"},
 	"codeberg.org/go-fonts/liberation":         {"results/plots"},
 	"codeberg.org/go-pdf/fpdf":                 {"results/plots"},
 	"golang.org/x/image":                       {"results/plots"},
@@ -90,8 +91,9 @@ var thirdParty = map[string][]string{
 	"github.com/hashicorp/go-version":          {"workloads"},
 	"github.com/bartolsthoorn/gohighs":         {"solver/milp"},
 	"golang.org/x/perf":                        {"cmd/*"},
-	"golang.org/x/sys":                         {"runner/clusters"},
 	"github.com/hashicorp/nomad/api":           {"runner/nomad"},
+	"golang.org/x/sys":                         {"runner/*"},
+	"github.com/prometheus/client_golang":      {"runner/agent"},
 }
 
 // onlyHere narrows one package of a module further than thirdParty does.

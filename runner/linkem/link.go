@@ -61,6 +61,16 @@ type chunk struct {
 	due  time.Time
 	pipe *pipe
 	hop  int // position in the path of its pipe
+
+	size int             // of a message that Carry announced, which has no data
+	then func(time.Time) // what happens to it at the far end
+}
+
+// Carry lets a message of n bytes cross the link, whole, behind what is there
+// already: then is called at the far end with the instant at which it was due.
+// It must not block. What is on the link when it closes is dropped.
+func (l *Link) Carry(n int, now time.Time, then func(due time.Time)) {
+	l.offer(chunk{size: n, then: then}, now)
 }
 
 // NewLink starts a link; its jitter is drawn from the seed.
@@ -131,7 +141,7 @@ func (l *Link) offer(c chunk, now time.Time) {
 	if idle && l.shape.Jitter > 0 {
 		l.extra = time.Duration((2*l.rng.Float64() - 1) * float64(l.shape.Jitter))
 	}
-	l.free = l.free.Add(topology.SerialisationTime(float64(len(c.data)), l.shape.Bandwidth))
+	l.free = l.free.Add(topology.SerialisationTime(float64(len(c.data)+c.size), l.shape.Bandwidth))
 	c.due = l.free.Add(l.shape.Delay)
 	if l.shape.Jitter > 0 {
 		c.due = c.due.Add(l.extra)
@@ -190,11 +200,15 @@ func (l *Link) release(c chunk) {
 	l.queue[0] = chunk{}
 	l.queue = l.queue[1:]
 	late := now.Sub(c.due)
-	l.stats.Bytes += int64(len(c.data))
+	l.stats.Bytes += int64(len(c.data) + c.size)
 	l.stats.Chunks++
 	l.stats.Late += late
 	l.stats.LateMax = max(l.stats.LateMax, late)
 	l.mu.Unlock()
 	// The next link counts from the due instant: lateness does not add up.
+	if c.then != nil {
+		c.then(c.due)
+		return
+	}
 	c.pipe.advance(c, c.due)
 }

@@ -1,4 +1,5 @@
-package sim
+// Package draw draws random numbers from the distributions of workloads.
+package draw
 
 import (
 	"math"
@@ -7,8 +8,8 @@ import (
 	"caravan/workloads"
 )
 
-// A sampler draws from a compiled distribution.
-type sampler struct {
+// A Sampler draws from a compiled distribution.
+type Sampler struct {
 	kind    workloads.DistKind
 	inverse bool // exponentials by inversion
 	k       int  // Erlang phases
@@ -17,7 +18,8 @@ type sampler struct {
 	samples []float64
 }
 
-// newSampler precomputes what drawing from d needs:
+// New precomputes what drawing from d needs; inverse draws exponentials as
+// -m ln(1-u) instead of by ziggurat:
 //
 //	lognormal        a = mu = ln(mean) - s^2/2, b = s = sqrt(ln(1+cv^2))
 //	hyperexponential a = p1, b, c = phase means, with balanced means:
@@ -26,8 +28,8 @@ type sampler struct {
 //
 // (Law, Simulation Modeling and Analysis, 5th ed., ch. 8; Whitt 1982 for the
 // balanced means).
-func newSampler(d workloads.Dist, inverse bool) sampler {
-	s := sampler{kind: d.Kind, inverse: inverse, a: d.Mean}
+func New(d workloads.Dist, inverse bool) Sampler {
+	s := Sampler{kind: d.Kind, inverse: inverse, a: d.Mean}
 	switch d.Kind {
 	case workloads.Lognormal:
 		v := math.Log1p(d.CV * d.CV)
@@ -47,23 +49,26 @@ func newSampler(d workloads.Dist, inverse bool) sampler {
 		s.samples = d.Samples
 	}
 	if d.Mean == 0 && d.Kind != workloads.Uniform && d.Kind != workloads.Empirical {
-		s = sampler{kind: workloads.Constant}
+		s = Sampler{kind: workloads.Constant}
 	}
 	return s
 }
 
-// random reports whether drawing consumes a random number.
-func (s *sampler) random() bool { return s.kind != workloads.Constant }
+// Random reports whether drawing consumes a random number.
+func (s *Sampler) Random() bool { return s.kind != workloads.Constant }
 
-func (s *sampler) exp(r *des.Stream) float64 {
+func (s *Sampler) exp(r *des.Stream) float64 {
 	if s.inverse {
 		return r.ExpInverse()
 	}
 	return r.Exp()
 }
 
-// draw returns one variate; constants consume nothing of r.
-func (s *sampler) draw(r *des.Stream) float64 {
+// Constant is the value of a sampler that is not Random.
+func (s *Sampler) Constant() float64 { return s.a }
+
+// Draw returns one variate; constants consume nothing of r.
+func (s *Sampler) Draw(r *des.Stream) float64 {
 	switch s.kind {
 	case workloads.Constant:
 		return s.a
@@ -73,7 +78,7 @@ func (s *sampler) draw(r *des.Stream) float64 {
 	return s.drawOther(r)
 }
 
-func (s *sampler) drawOther(r *des.Stream) float64 {
+func (s *Sampler) drawOther(r *des.Stream) float64 {
 	switch s.kind {
 	case workloads.Lognormal:
 		return math.Exp(s.a + s.b*r.Norm())
