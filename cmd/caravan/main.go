@@ -76,6 +76,7 @@ Start here:
 		newGenerateCommand(a),
 		newVerifyCommand(a),
 		newBenchCommand(a),
+		newAgentCommand(a),
 		newSchemaCommand(a),
 		newVersionCommand(a),
 	)

@@ -67,7 +67,6 @@ type item struct {
 	in     []*inbound
 	inputs map[int][]byte // payloads by predecessor
 	m      *Message
-	sentAt int64
 }
 
 // lastOutput is what the operator made last.

@@ -182,31 +182,6 @@ func TestAgentsOfANodeShareItsCores(t *testing.T) {
 	}
 }
 
-func TestHigherPriorityGoesFirst(t *testing.T) {
-	c := newCluster(t)
-	conf := c.config("a", 0)
-	conf.Discipline = "priority"
-	conf.Work.Time = workloads.Const(0.02)
-	c.start(conf)
-	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a"))
-	received := make(chan struct{}, 20)
-	for i := range uint64(6) {
-		m := request(i)
-		m.Priority = int(i)
-		s.Send(m, func() { received <- struct{}{} })
-	}
-	out := c.collect("a")
-	c.take(out) // whichever found the core idle
-	last := 6
-	for range 4 {
-		m := c.take(out)
-		if m.Priority > last {
-			assert.Less(t, m.Hops[0].StartedAt, int64(0), "priority %d after %d", m.Priority, last)
-		}
-		last = m.Priority
-	}
-}
-
 func TestPreemptedWorkIsResumed(t *testing.T) {
 	c := newCluster(t)
 	conf := c.config("a", 0)
@@ -285,9 +260,10 @@ func (c *cluster) http(name string) string {
 
 func TestBatchIsServedAsOneUnit(t *testing.T) {
 	c := newCluster(t)
-	conf := c.config("a", 0)
-	conf.Batch, conf.BatchWait = 4, 10*time.Millisecond
-	c.start(conf)
+	full, waits := c.config("a", 0), c.config("b", 0)
+	full.Batch, waits.Batch, waits.BatchWait = 4, 4, 10*time.Millisecond
+	c.start(full)
+	c.start(waits)
 	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a"))
 	out := c.collect("a")
 	for i := range uint64(4) {
@@ -297,9 +273,9 @@ func TestBatchIsServedAsOneUnit(t *testing.T) {
 	for range 4 {
 		starts[c.take(out).Hops[0].StartedAt]++
 	}
-	assert.LessOrEqual(t, len(starts), 4)
-	s.Send(request(9), nil)
-	assert.Equal(t, uint64(9), c.take(out).Request, "a batch that does not fill goes after its wait")
+	assert.Len(t, starts, 1, "four requests are one service")
+	agent.NewSender(c.ctx, "test", "b", c.lookup("b")).Send(request(9), nil)
+	assert.Equal(t, uint64(9), c.take(c.collect("b")).Request, "a batch that does not fill goes after its wait")
 }
 
 func TestLateRequestsAreDropped(t *testing.T) {
