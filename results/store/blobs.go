@@ -87,9 +87,11 @@ func nullable(x float64) sql.NullFloat64 {
 	return sql.NullFloat64{Float64: x, Valid: !math.IsNaN(x) && !math.IsInf(x, 0)}
 }
 
-// packRun encodes the run without its histograms.
+// packRun encodes the run without its histograms, which have rows of their
+// own, and without the scenario, which the point's row leads to.
 func packRun(r *results.Run) ([]byte, error) {
 	bare := *r
+	bare.ScenarioText = ""
 	bare.Replications = slices.Clone(r.Replications)
 	for i := range bare.Replications {
 		bare.Replications[i].Histograms = nil
@@ -268,7 +270,8 @@ func rowsOf(n, columns int) string {
 	return b.String()
 }
 
-// Run is what a completed point recorded, without histograms.
+// Run is what a completed point recorded, without histograms and the text of
+// its scenario.
 func (s *Store) Run(ctx context.Context, hash string) (*results.Run, error) {
 	var data []byte
 	err := s.db.QueryRowContext(ctx, s.q(`SELECT data FROM runs WHERE point = (SELECT id FROM points WHERE hash = $1)`), hash).Scan(&data)
