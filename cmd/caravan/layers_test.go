@@ -57,6 +57,8 @@ var mayImport = map[string][]string{
 	"runner/local":       {"topology", "results", "runner", "runner/agent", "runner/linkem"},
 	"runner/linkem":      {"topology"},
 	"runner/clusters":    {"topology", "runner/linkem"},
+	"runner/queue":       {"runner/sweep"},
+	"runner/queue/*":     {},
 	"runner/*":           {"topology", "workloads", "workloads/placement", "results", "runner", "runner/agent"},
 	"workloads/arrivals": {"topology", "workloads", "sim/des"},
 
@@ -92,6 +94,7 @@ var thirdParty = map[string][]string{
 	"github.com/bartolsthoorn/gohighs":         {"solver/milp"},
 	"golang.org/x/perf":                        {"cmd/*"},
 	"github.com/hashicorp/nomad/api":           {"runner/nomad"},
+	"github.com/redis/go-redis/v9":             {"runner/queue"},
 	"golang.org/x/sys":                         {"runner/*"},
 	"github.com/prometheus/client_golang":      {"runner/agent"},
 }
