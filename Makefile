@@ -58,7 +58,7 @@ profile:
 # Real clusters on this Linux machine, as root: one server and three clients
 # in network namespaces, their programs built once and cached. CLUSTERFLAGS
 # such as "--scenario tutorial" choose the machines.
-.PHONY: cluster-nomad cluster-nomad-stop
+.PHONY: cluster-nomad cluster-nomad-stop cluster-nomad-test
 cluster-nomad:
 	@$(GO) build -o bin/cluster ./cmd/cluster
 	bin/cluster start nomad $(CLUSTERFLAGS)
@@ -66,6 +66,11 @@ cluster-nomad:
 cluster-nomad-stop:
 	@$(GO) build -o bin/cluster ./cmd/cluster
 	bin/cluster stop cvn
+
+# The suite of backends on a cluster of its own, which is stopped at the end.
+cluster-nomad-test:
+	@$(GO) build -o bin/cluster ./cmd/cluster
+	bin/cluster with nomad --name cvtest -- env CARAVAN_TEST_NOMAD=1 $(GO) test -count=1 -v -run OnACluster ./runner/nomad
 
 clean:
 	rm -rf bin

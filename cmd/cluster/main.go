@@ -39,7 +39,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newBuild(), newRun(), newStart(), newStop(), newList(), newLinks())
+	root.AddCommand(newBuild(), newRun(), newWith(), newStart(), newStop(), newList(), newLinks())
 	return root
 }
 
@@ -122,7 +122,36 @@ func newRun() *cobra.Command {
 	return cmd
 }
 
+func newWith() *cobra.Command {
+	f := &flags{}
+	cmd := &cobra.Command{
+		Use:     "with nomad|kubernetes -- COMMAND...",
+		Short:   "Run a command beside a cluster of its own",
+		Example: "  cluster with nomad -- sh -c 'curl $NOMAD_ADDR/v1/nodes'",
+		Args:    cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.hold(cmd.Context(), args[0], func(ctx context.Context, c *clusters.Cluster) error {
+				child := exec.CommandContext(ctx, args[1], args[2:]...)
+				child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr
+				child.Env = append(os.Environ(), c.Env...)
+				child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
+				return child.Run()
+			})
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
 func (f *flags) run(ctx context.Context, kind string) error {
+	return f.hold(ctx, kind, func(ctx context.Context, _ *clusters.Cluster) error {
+		<-ctx.Done()
+		return nil
+	})
+}
+
+// hold starts a cluster, calls use, and removes the cluster when that ends.
+func (f *flags) hold(ctx context.Context, kind string, use func(context.Context, *clusters.Cluster) error) error {
 	name, err := f.nameFor(kind)
 	if err != nil {
 		return err
@@ -140,23 +169,30 @@ func (f *flags) run(ctx context.Context, kind string) error {
 	if err != nil {
 		return err
 	}
-	s := state{Kind: kind, Name: name, PID: os.Getpid(), Address: c.Address, Env: c.Env}
-	for _, n := range nodes {
+	if err = save(c, kind); err == nil {
+		fmt.Fprintf(os.Stderr, "ready after %v: %s\n", time.Since(began).Round(100*time.Millisecond), c.Address)
+		err = use(ctx, c)
+	}
+	removed, closing := c.Close()
+	fmt.Fprintf(os.Stderr, "removed %d things of cluster %q\n", len(removed), name)
+	return errors.Join(err, closing)
+}
+
+// save writes the state of a cluster that is ready.
+func save(c *clusters.Cluster, kind string) error {
+	s := state{Kind: kind, Name: c.Name, PID: os.Getpid(), Address: c.Address, Env: c.Env}
+	for _, n := range c.Nodes {
 		s.Nodes = append(s.Nodes, n.Name)
 	}
 	text, err := json.Marshal(s)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(c.Dir, stateFile), append(text, '\n'), 0o644)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		fmt.Fprintf(os.Stderr, "ready after %v: %s\n", time.Since(began).Round(100*time.Millisecond), c.Address)
-		<-ctx.Done()
+	part := filepath.Join(c.Dir, stateFile+".part")
+	if err := os.WriteFile(part, append(text, '\n'), 0o644); err != nil {
+		return err
 	}
-	removed, closing := c.Close()
-	for _, line := range removed {
-		fmt.Fprintln(os.Stderr, "removed", line)
-	}
-	return errors.Join(err, closing)
+	return os.Rename(part, filepath.Join(c.Dir, stateFile))
 }
 
 func start(ctx context.Context, kind string, s clusters.Spec, programs map[string]string) (*clusters.Cluster, error) {

@@ -204,8 +204,8 @@ func Existing(name string) []string {
 			if exists(filepath.Join("/sys/class/net", e.Name)) {
 				lines = append(lines, e.Kind+" "+e.Name)
 			}
-		case cgroup:
-			if exists(e.Name) {
+		case cgroup, sharedGroup:
+			if exists(e.Name) && (e.Kind == cgroup || !populated(e.Name)) {
 				lines = append(lines, e.Kind+" "+e.Name)
 			}
 		}

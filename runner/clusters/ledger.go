@@ -23,7 +23,10 @@ const (
 	device    = "network device"
 	namespace = "network namespace"
 	cgroup    = "control group"
-	process   = "process"
+	// A shared group is one that programs make by a fixed name: it is removed
+	// unless other programs of this machine are in it.
+	sharedGroup = "shared control group"
+	process     = "process"
 )
 
 // An entry is one thing that was created on the machine.
@@ -147,8 +150,8 @@ func (e entry) remove() (did bool, err error) {
 			return false, nil
 		}
 		return true, ip("link", "delete", e.Name)
-	case cgroup:
-		if !exists(e.Name) {
+	case cgroup, sharedGroup:
+		if !exists(e.Name) || (e.Kind == sharedGroup && populated(e.Name)) {
 			return false, nil
 		}
 		return true, removeGroups(e.Name)

@@ -37,6 +37,13 @@ func StartNomad(ctx context.Context, s Spec, program string) (*Cluster, error) {
 }
 
 func (c *Cluster) nomad(ctx context.Context, program string) error {
+	groups := []string{"nomad"} // of raw_exec
+	for _, h := range c.hosts[1:] {
+		groups = append(groups, h.ns) // of exec
+	}
+	if err := c.willMake(groups...); err != nil {
+		return err
+	}
 	server := &c.hosts[0]
 	c.Address = fmt.Sprintf("http://%s:4646", server.address)
 	c.Env = []string{"NOMAD_ADDR=" + c.Address}

@@ -72,6 +72,42 @@ func startIn(cmd *exec.Cmd, groups []string) error {
 	return nil
 }
 
+// willMake notes the control groups that programs make below every controller
+// by names of their own, where they do not exist yet.
+func (c *Cluster) willMake(names ...string) error {
+	dirs, err := filepath.Glob(filepath.Join(groupsV2, "*", "cgroup.procs"))
+	if err != nil {
+		return err
+	}
+	roots := []string{groupsV2}
+	for _, d := range dirs {
+		roots = append(roots, filepath.Dir(d))
+	}
+	for _, root := range roots {
+		for _, name := range names {
+			if group := filepath.Join(root, name); !exists(group) {
+				if err := c.book.add(entry{Kind: sharedGroup, Name: group}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// populated reports whether processes are in a control group or below it.
+func populated(root string) bool {
+	found := false
+	_ = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			members, err := os.ReadFile(filepath.Join(p, "cgroup.procs"))
+			found = found || (err == nil && len(members) > 0)
+		}
+		return nil // a group that goes meanwhile is empty
+	})
+	return found
+}
+
 // removeGroups removes a control group and those in it, which are empty once
 // their processes have ended. The kernel may need a moment to see that.
 func removeGroups(root string) error {

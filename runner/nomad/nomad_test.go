@@ -1,0 +1,153 @@
+package nomad
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+
+	"github.com/hashicorp/nomad/api"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"caravan/runner"
+	"caravan/runner/agent"
+	"caravan/runner/runnertest"
+)
+
+// TestMain makes this program the agent when a cluster starts it as one.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "agent" {
+		c, err := agent.ReadConfig(os.Args[2])
+		if err == nil {
+			err = agent.Run(context.Background(), *c, slog.New(slog.DiscardHandler))
+		}
+		if err != nil {
+			panic(err)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestOnACluster runs the suite of backends on the cluster that NOMAD_ADDR
+// names, as make cluster-nomad-test does.
+func TestOnACluster(t *testing.T) {
+	if os.Getenv("CARAVAN_TEST_NOMAD") == "" {
+		t.Skip("CARAVAN_TEST_NOMAD is not set: make cluster-nomad-test starts a cluster and sets it")
+	}
+	b, err := New(Options{})
+	require.NoError(t, err)
+	nodes, err := b.Nodes(t.Context())
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(nodes), 2)
+	runnertest.Test(t, b, [2]string{nodes[0].Name, nodes[1].Name})
+}
+
+func plan(t *testing.T) *runner.Plan { return runnertest.Chain(t, "r", [2]string{"a", "b"}) }
+
+func backend(t *testing.T, o Options) *Backend {
+	t.Helper()
+	b, err := New(o)
+	require.NoError(t, err)
+	return b
+}
+
+func TestAPlanIsOneJobWithAGroupForEachAgent(t *testing.T) {
+	b := backend(t, Options{Program: "/opt/caravan"})
+	job, err := b.job(plan(t))
+	require.NoError(t, err)
+	assert.Equal(t, "caravan-r", *job.ID)
+	assert.Equal(t, map[string]string{"caravan_run": "r"}, job.Meta)
+	require.Len(t, job.TaskGroups, 3)
+	g := job.TaskGroups[1]
+	assert.Equal(t, "chain-second", *g.Name)
+	assert.Equal(t, []*api.Constraint{{LTarget: "${node.unique.name}", Operand: "=", RTarget: "b"}}, g.Constraints)
+	task := g.Tasks[0]
+	assert.Equal(t, "raw_exec", task.Driver)
+	assert.Equal(t, map[string]any{"command": "/opt/caravan", "args": []string{"agent", "${NOMAD_TASK_DIR}/agent.json"}}, task.Config)
+	config := *task.Templates[0].EmbeddedTmpl
+	assert.Contains(t, config, `"listen": "<<env "NOMAD_ADDR_data">>"`)
+	assert.Contains(t, config, `"file": "<<env "NOMAD_TASK_DIR">>/peer-chain-third"`)
+	assert.NotContains(t, config, `\u0001`)
+	assert.Contains(t, *task.Templates[1].EmbeddedTmpl, serviceName("r", "chain-third"))
+	again, err := b.job(plan(t))
+	require.NoError(t, err)
+	assert.Equal(t, job, again, "equal plans are equal jobs")
+}
+
+func TestTheDriverDecidesWhatATaskNeeds(t *testing.T) {
+	_, err := New(Options{Driver: "podman"})
+	assert.ErrorContains(t, err, `found "podman", allowed: raw_exec, exec, docker`)
+	_, err = New(Options{Driver: "docker"})
+	assert.ErrorContains(t, err, "image")
+	b := backend(t, Options{Driver: "docker", Image: "agents:1", Program: "/caravan"})
+	job, err := b.job(plan(t))
+	require.NoError(t, err)
+	assert.Equal(t, "agents:1", job.TaskGroups[0].Tasks[0].Config["image"])
+}
+
+func TestStatesOfAllocations(t *testing.T) {
+	for _, c := range []struct {
+		desired, client string
+		want            runner.State
+	}{
+		{"run", "running", runner.Running},
+		{"run", "pending", runner.Pending},
+		{"run", "unknown", runner.Pending}, // its node is cut off and may come back
+		{"run", "failed", runner.Failed},
+		{"run", "lost", runner.Failed},
+		{"stop", "running", runner.Stopped},
+		{"stop", "lost", runner.Stopped},
+		{"run", "complete", runner.Stopped},
+	} {
+		got := state(&api.AllocationListStub{DesiredStatus: c.desired, ClientStatus: c.client})
+		assert.Equal(t, c.want, got, "%s, %s", c.desired, c.client)
+	}
+}
+
+func TestWhyNothingWasPlaced(t *testing.T) {
+	text := explain(&api.AllocationMetric{
+		NodesEvaluated: 3, ConstraintFiltered: map[string]int{"${attr.os} = plan9": 2}, DimensionExhausted: map[string]int{"cpu": 1},
+	})
+	assert.Equal(t, "of 3 nodes, 1 nodes without enough cpu; 2 nodes filtered by ${attr.os} = plan9", text)
+}
+
+// server answers as a Nomad server would, from a table of paths.
+func server(t *testing.T, answers map[string]string) *Backend {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, ok := answers[r.URL.Path]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		_, err := w.Write([]byte(text))
+		assert.NoError(t, err)
+	}))
+	t.Cleanup(s.Close)
+	t.Setenv("NOMAD_ADDR", s.URL)
+	return backend(t, Options{})
+}
+
+func TestJobsWithoutOurLabelAreNotOurs(t *testing.T) {
+	b := server(t, map[string]string{
+		"/v1/jobs": `[{"ID": "caravan-r", "Meta": {"caravan_run": "r"}}, {"ID": "caravan-web", "Meta": {}}, {"ID": "caravan-r2", "Meta": {"caravan_run": "r2"}}]`,
+	})
+	jobs, err := b.jobs(t.Context(), "r")
+	require.NoError(t, err)
+	require.Len(t, jobs, 1)
+	assert.Equal(t, "caravan-r", jobs[0].ID)
+	all, err := b.jobs(t.Context(), "")
+	require.NoError(t, err)
+	assert.Len(t, all, 2)
+}
+
+func TestUnknownNodesAreReportedBeforeAnythingIsDeployed(t *testing.T) {
+	b := server(t, map[string]string{"/v1/nodes": `[{"Name": "a", "Status": "down"}]`})
+	err := b.Deploy(t.Context(), plan(t))
+	require.ErrorContains(t, err, `node "b" is not in the cluster (its nodes: ["a"])`)
+	assert.ErrorContains(t, err, `node "a" is not ready`)
+}
