@@ -52,3 +52,10 @@ func shippedData() []string {
 	}
 	return names
 }
+
+// Data returns a data file that comes with the program, unpacked: what a
+// scenario names as shipped:NAME.
+func Data(name string) ([]byte, error) {
+	f := files{}
+	return f.read(shippedPrefix + name)
+}
