@@ -57,5 +57,5 @@ func shippedData() []string {
 // scenario names as shipped:NAME.
 func Data(name string) ([]byte, error) {
 	f := files{}
-	return f.read(shippedPrefix + name)
+	return f.content(shippedPrefix + name)
 }
