@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"caravan/results"
+	"caravan/results/plots"
 )
 
 // differences pairs each later run with the first, metric by metric. All runs
@@ -100,4 +101,31 @@ func (d difference) verdict() string {
 		return d.Against + " is faster"
 	}
 	return "no difference shown"
+}
+
+// drawDifferences writes the figure of the paired differences, unless path is
+// empty.
+func drawDifferences(path string, sims []simulated) error {
+	if path == "" {
+		return nil
+	}
+	d := &drawing{}
+	for _, s := range sims {
+		if s.run != nil {
+			d.runs = append(d.runs, s.run)
+		}
+	}
+	f, err := d.differences()
+	if err != nil {
+		return badInput(fmt.Errorf("--figure: %w", err))
+	}
+	format, err := plots.FormatOf(path)
+	if err != nil {
+		return badInput(err)
+	}
+	data, err := plots.Draw(f, plots.Column, format)
+	if err != nil {
+		return err
+	}
+	return writeFile(path, data)
 }

@@ -74,15 +74,16 @@ func withoutJobs(s *scenarios.Scenario) *scenarios.Scenario {
 	return &static
 }
 
-// simulateJobs adds to a replication what the arriving jobs saw.
-func (p *plan) simulateJobs(ctx context.Context, rep *results.Replication) error {
+// simulateJobs adds to a replication what the arriving jobs saw, and tells
+// hold, unless it is nil, who had room when.
+func (p *plan) simulateJobs(ctx context.Context, rep *results.Replication, hold func(jobs.Holding)) error {
 	placer, err := newPolicy(p.scenario, p.solver)
 	if err != nil {
 		return err
 	}
 	r, err := jobs.Run(ctx, jobs.Config{
 		Topology: p.scenario.Topology, Jobs: p.arriving, Placer: placer,
-		Duration: p.scenario.Simulate.Duration, Replication: rep.Index,
+		Duration: p.scenario.Simulate.Duration, Replication: rep.Index, Hold: hold,
 	})
 	if err != nil {
 		return err

@@ -71,6 +71,7 @@ Start here:
 	root.AddCommand(
 		newRunCommand(a),
 		newSolveCommand(a),
+		newPlotCommand(a),
 		newScenariosCommand(a),
 		newImportCommand(a),
 		newGenerateCommand(a),

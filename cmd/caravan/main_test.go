@@ -114,6 +114,7 @@ func TestJSONHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
 	}{
 		{"caravan solve", [][]string{{"solve", "smart-city"}, {"solve", "testdata/full.yaml"}}},
 		{"caravan run", [][]string{{"run", "smart-city", "--replications", "2", "--set", "simulate.duration=1m", "--out", out}, {"run", "testdata/full.yaml", "--out", out}}},
+		{"caravan plot", [][]string{{"plot", "latest", "--runs", out, "--out", out + "/figures", "--format", "csv"}}},
 		{"caravan scenarios", [][]string{{"scenarios"}}},
 		{"caravan bench", [][]string{{"bench", "--filter", "gap1-0,u120_01,bert24_inference"}}},
 		{"caravan bench policies", [][]string{{"bench", "policies", "--trace", "multigpu20", "--policy", "best-fit,spread", "--seeds", "2"}}},

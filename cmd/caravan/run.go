@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"caravan/results"
+	"caravan/results/plots"
 )
 
 // runFlags are the flags of caravan run.
@@ -24,7 +25,7 @@ type runFlags struct {
 	replications    int
 	precision       percent
 	workers         int
-	out             string
+	out, figure     string
 	output          *enum
 }
 
@@ -51,6 +52,7 @@ alone: equal inputs give equal bytes on any number of cores.`,
 	cmd.Flags().Var(&f.precision, "precision", "add replications until every pipeline's mean latency is known this well, such as 2%")
 	cmd.Flags().IntVar(&f.workers, "workers", 0, "replications that run at the same time, 0 for one a core; changes no result")
 	cmd.Flags().StringVar(&f.out, "out", "caravan-runs", "directory for the saved runs")
+	cmd.Flags().StringVar(&f.figure, "figure", "", "with --compare: draw the paired differences, as a .pdf, .svg, .png, .csv or .tex `file`")
 	f.output = outputFlag(cmd, "text", "json", "csv")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.runAll(cmd.Context(), f, args) }
 	return cmd
@@ -88,6 +90,14 @@ func (a *app) runAll(ctx context.Context, f *runFlags, args []string) error {
 	names, err := chosenSolvers(f.solver, f.compare)
 	if err != nil {
 		return err
+	}
+	if f.figure != "" {
+		if _, err := plots.FormatOf(f.figure); err != nil {
+			return badInput(fmt.Errorf("--figure: %w", err))
+		}
+		if len(names) < 2 || len(args) > 1 {
+			return badInput(errors.New("--figure: allowed with --compare and one scenario"))
+		}
 	}
 	var codes []int
 	var errs []error
@@ -141,6 +151,9 @@ func (a *app) runScenario(ctx context.Context, f *runFlags, arg string, names, s
 	if err := a.printRuns(sims, f, first); err != nil {
 		return err
 	}
+	if err := drawDifferences(f.figure, sims); err != nil {
+		return err
+	}
 	for _, s := range sims {
 		if s.missed {
 			return &exitError{code: exitInfeasible}
@@ -173,13 +186,7 @@ func (a *app) simulatePlan(ctx context.Context, p *plan, f *runFlags) (simulated
 // runFileName is scenario-solver-seed-hash8.json, where hash8 begins the hash
 // of the scenario with its overrides.
 func runFileName(r *results.Run) string {
-	name := strings.Map(func(c rune) rune {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '_', c == '-':
-			return c
-		}
-		return '-'
-	}, r.Scenario)
+	name := strings.Map(fileRune, r.Scenario)
 	return fmt.Sprintf("%s-%s-%d-%s.json", name, r.Stamp.Solver, r.Stamp.Seed, r.Stamp.ScenarioSHA256[:8])
 }
 

@@ -167,7 +167,7 @@ func simulate(ctx context.Context, p *plan, first, last, workers int, done func(
 	err := sweep.Each(ctx, len(reps), workers, func(ctx context.Context, i int) error {
 		rep, err := sim.Run(ctx, p.configOf(first+i))
 		if err == nil && len(p.arriving) > 0 {
-			err = p.simulateJobs(ctx, &rep)
+			err = p.simulateJobs(ctx, &rep, nil)
 		}
 		if err != nil {
 			return fmt.Errorf("replication %d of %s: %w", first+i, p.scenario.Name, err)

@@ -23,6 +23,8 @@ type Gantt struct {
 	From, To  float64
 	Nodes     []string
 	Stretches []Stretch
+	Kinds     []string // their order in the legend; others follow as they appear
+	Note      string   // stands in the legend
 }
 
 // Title implements Figure.
@@ -65,13 +67,20 @@ func (g Gantt) summary() Table {
 	return t
 }
 
-// kinds are what stretches are coloured by, in order of appearance.
+// kinds are what stretches are coloured by.
 func (g Gantt) kinds() []string {
-	var names []string
+	var seen []string
 	for _, x := range g.Stretches {
-		names = append(names, x.Kind)
+		seen = append(seen, x.Kind)
 	}
-	return distinct(names)
+	seen = distinct(seen)
+	var out []string
+	for _, k := range g.Kinds {
+		if slices.Contains(seen, k) {
+			out = append(out, k)
+		}
+	}
+	return distinct(append(out, seen...))
 }
 
 // lanes is how many rows a node has.
@@ -114,6 +123,9 @@ func (g Gantt) draw(s sheet, b box) {
 	}
 	if slices.ContainsFunc(g.Stretches, func(x Stretch) bool { return x.Preempted }) {
 		keys = append(keys, markKey("preempted", func(s surface, c point) { cut(s, c, 2.6) }))
+	}
+	if g.Note != "" {
+		keys = append(keys, key{name: g.Note})
 	}
 	b = legend(s, b, keys)
 	tops, sum := make([]float64, len(g.Nodes)), 0.0

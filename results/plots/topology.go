@@ -57,8 +57,18 @@ func (m Map) Table() Table {
 	return t
 }
 
-// leastSlot is how narrow a site may be before its tier is broken into lines.
-const leastSlot = 33
+// leastSlot is how narrow a site may be before its tier is broken into lines:
+// about as wide as its longest name, or a dot where there are many.
+func (m Map) leastSlot(row []int) float64 {
+	if len(row) > 36 {
+		return 8
+	}
+	longest := 0
+	for _, i := range row {
+		longest = max(longest, len([]rune(m.Sites[i].Name)))
+	}
+	return math.Max(20, math.Min(46, 7+3.6*float64(longest)))
+}
 
 // rows are the tiers that have sites, from the top.
 func (m Map) rows() [][]int {
@@ -82,7 +92,7 @@ func (m Map) height(width float64) float64 {
 
 // folds is how many lines a tier is broken into.
 func (m Map) folds(row []int, width float64) float64 {
-	return math.Ceil(float64(len(row)) / math.Max(1, math.Floor(width/leastSlot)))
+	return math.Ceil(float64(len(row)) / math.Max(1, math.Floor(width/m.leastSlot(row))))
 }
 
 func (m Map) draw(s sheet, b box) {
@@ -124,9 +134,9 @@ func (m Map) place(b box) (at []point, slot []float64) {
 		per := (len(row) + folds - 1) / folds
 		for i, site := range row {
 			line, column := i%folds, i/folds
-			n := float64(per)
-			slot[site] = b.width() / n
-			shift := (float64(line) + 1) / float64(folds+1) // so that no site stands below another
+			// Lines are shifted so that no site stands below another.
+			slot[site] = b.width() / (float64(per) + 1 - 1/float64(folds))
+			shift := 0.5 + float64(line)/float64(folds)
 			at[site] = point{b.left + slot[site]*(float64(column)+shift), y + pitch*(0.5+0.55*float64(line))}
 		}
 		y += pitch * (1 + 0.55*float64(folds-1))
