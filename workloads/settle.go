@@ -3,6 +3,7 @@ package workloads
 import (
 	"cmp"
 	"maps"
+	"path"
 	"slices"
 	"time"
 
@@ -200,4 +201,15 @@ func (t *Task) same(u *Task) bool {
 		t.CPU == u.CPU && t.Cores == u.Cores && t.Memory == u.Memory && t.MemoryMax == u.MemoryMax &&
 		t.Config == u.Config && maps.Equal(t.Meta, u.Meta) && sameNetworks(t.Networks, u.Networks) &&
 		slices.EqualFunc(t.Devices, u.Devices, DeviceAsk.same) && slices.EqualFunc(t.Affinities, u.Affinities, Affinity.same)
+}
+
+// In reports whether a node is in the job's datacenters and pool.
+func (j *Job) In(n *topology.Node) bool {
+	if pool := j.PoolOrDefault(); pool != EveryPool && pool != cmp.Or(n.Pool, DefaultPool) {
+		return false
+	}
+	return len(j.Datacenters) == 0 || slices.ContainsFunc(j.Datacenters, func(glob string) bool {
+		ok, err := path.Match(glob, n.Datacenter)
+		return ok && err == nil
+	})
 }

@@ -40,8 +40,8 @@ var mayImport = map[string][]string{
 
 	// Level 3: verbs, which are strangers to each other.
 	"scenarios":          {"topology", "workloads", "workloads/placement", "sim/des"},
-	"solver":             {"topology", "workloads", "workloads/placement"},
-	"solver/solvertest":  {"topology", "workloads", "workloads/placement", "solver"},
+	"solver":             {"topology", "workloads", "workloads/placement", "workloads/cluster"},
+	"solver/solvertest":  {"topology", "workloads", "workloads/placement", "workloads/cluster", "solver"},
 	"solver/*":           {"topology", "workloads", "workloads/placement", "workloads/cluster", "workloads/instances", "solver"},
 	"workloads/draw":     {"workloads", "sim/des"},
 	"sim":                {"topology", "workloads", "workloads/placement", "workloads/draw", "results", "sim/des", "sim/maxmin", "sim/jobs"},

@@ -20,7 +20,8 @@ type Plan struct {
 	Evictions  []Eviction
 	Placements []Allocation // those with an ID change an allocation in place
 
-	nodes map[topology.NodeID]*change
+	nodes    map[topology.NodeID]*change
+	withdrew int
 }
 
 // A Halt stops an allocation. Client, unless Pending, is what its client is
@@ -72,6 +73,21 @@ func (p *Plan) Stop(a *Allocation, client Client, reason string) {
 	p.leave(a)
 	p.Stops = append(p.Stops, Halt{a.ID, client, reason})
 }
+
+// Unstop takes back the last Stop, of allocation a: nothing better was found.
+func (p *Plan) Unstop(a *Allocation) {
+	p.Stops = p.Stops[:len(p.Stops)-1]
+	p.withdrew++
+	c := p.nodes[a.Node]
+	c.gone = c.gone[:len(c.gone)-1]
+	if !a.Client.Terminal() {
+		c.delta = c.delta.Plus(a.Amount)
+	}
+}
+
+// Withdrawals counts the calls of Unstop: as long as it stays, Stops and
+// Placements have only grown.
+func (p *Plan) Withdrawals() int { return p.withdrew }
 
 // Place adds a placement, and the evictions that make room for it.
 func (p *Plan) Place(a Allocation, evict ...*Allocation) {
@@ -151,6 +167,15 @@ func (v View) Append(dst []*Allocation, n topology.NodeID) []*Allocation {
 		}
 	}
 	return dst
+}
+
+// Gone reports whether the plan takes an allocation off its node.
+func (v View) Gone(a *Allocation) bool {
+	if v.Plan == nil || len(v.Plan.nodes) == 0 {
+		return false
+	}
+	c, ok := v.Plan.nodes[a.Node]
+	return ok && slices.Contains(c.gone, a.ID)
 }
 
 // Verify says in which dimension the plan overfills node n of the state, by
@@ -251,8 +276,12 @@ func overNetworks(m *Machine, on []*Allocation) string {
 // says, and returns the IDs of its placements, NoAlloc for those that were
 // refused. An eviction falls with its placement.
 func (s *State) Commit(p *Plan, at time.Duration, refused func(topology.NodeID) bool) []AllocID {
+	out := map[topology.NodeID]bool{}
+	for _, n := range p.Nodes() { // before anything changes
+		out[n] = refused(n)
+	}
 	for _, h := range p.Stops {
-		if refused(s.Alloc(h.Alloc).Node) {
+		if out[s.Alloc(h.Alloc).Node] {
 			continue
 		}
 		s.Update(h.Alloc, func(a *Allocation) {
@@ -268,7 +297,7 @@ func (s *State) Commit(p *Plan, at time.Duration, refused func(topology.NodeID) 
 	ids := make([]AllocID, len(p.Placements))
 	for i := range p.Placements {
 		ids[i] = NoAlloc
-		if a := p.Placements[i]; !refused(a.Node) {
+		if a := p.Placements[i]; !out[a.Node] {
 			ids[i] = s.carry(a, at)
 		}
 	}
