@@ -27,7 +27,7 @@ const mostInstanceBytes = 64 << 20
 // its name and content. Answers come from the CSV files that name an optimum.
 func dataCases(fsys fs.FS) ([]benchCase, error) {
 	answers := map[string]float64{}
-	var files []string
+	var files, graphs, tables []string
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -35,7 +35,14 @@ func dataCases(fsys fs.FS) ([]benchCase, error) {
 		switch path.Ext(name) {
 		case ".md", ".sol", ".out":
 			return nil
+		case ".stg":
+			graphs = append(graphs, name)
+			return nil
 		case ".csv":
+			if strings.HasSuffix(name, taskTimes) {
+				tables = append(tables, name)
+				return nil
+			}
 			if found, err := readAnswers(fsys, name, answers); found || err != nil {
 				return err
 			}
@@ -56,7 +63,8 @@ func dataCases(fsys fs.FS) ([]benchCase, error) {
 		}
 		out = append(out, cases...)
 	}
-	return out, nil
+	tasks, err := taskCases(fsys, graphs, tables)
+	return append(out, tasks...), err
 }
 
 // answerColumns are the headings under which published tables give optima.
