@@ -6,7 +6,7 @@ BENCH       ?= .
 PKGS        ?= ./...
 GO          ?= go
 
-.PHONY: check format vet staticcheck test build verify fuzz bench bench-peers profile clean
+.PHONY: check format vet staticcheck test build verify fuzz bench bench-placement bench-policies bench-peers profile clean
 
 check: format vet staticcheck build test verify fuzz
 	@echo "make check: every step passed"
@@ -41,6 +41,14 @@ fuzz:
 
 bench:
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PKGS)
+
+# Placements per second of CPU time at 100 to 10,000 nodes, and the policies on
+# real traces beside the published figures.
+bench-placement: build
+	bin/caravan bench placement
+
+bench-policies: build
+	bin/caravan bench policies
 
 # The simulator beside other simulators; PEERFLAGS="--only b1,c --skip pypy".
 bench-peers:

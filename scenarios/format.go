@@ -231,7 +231,9 @@ type Solve struct {
 	// MaxSteps bounds the search; 0 leaves the bound to the solver.
 	MaxSteps int64 `json:"max_steps,omitempty" default:"0" min:"0"`
 	// Policy places jobs that arrive during the simulation: binpack fills
-	// nodes up, spread keeps them even. The default follows the solver.
+	// nodes up, spread keeps them even; random, best-fit, worst-fit,
+	// dot-product, gpu-packing, gpu-clustering, fgd and kubernetes are there
+	// for comparison. The default follows the solver.
 	Policy string `json:"policy,omitempty"`
 }
 

@@ -3,29 +3,16 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"strconv"
 
 	"caravan/results"
 	"caravan/scenarios"
+	"caravan/sim/des"
 	"caravan/sim/jobs"
-	"caravan/solver/binpack"
-	"caravan/topology"
+	"caravan/solver/online"
 	"caravan/workloads"
 )
-
-// A policyRow is one way to place jobs as they arrive.
-type policyRow struct {
-	name string
-	make func(t *topology.Topology) jobs.Placer
-}
-
-// policyRows is every policy that exists. The solvers that place jobs name
-// one too, which a scenario without a policy follows.
-func policyRows() []policyRow {
-	return []policyRow{
-		{"binpack", func(t *topology.Topology) jobs.Placer { return binpack.NewOnline(t, false) }},
-		{"spread", func(t *topology.Topology) jobs.Placer { return binpack.NewOnline(t, true) }},
-	}
-}
 
 // policyName is the scenario's policy, or the one that its solver implies.
 func policyName(s *scenarios.Scenario, solver string) string {
@@ -38,17 +25,25 @@ func policyName(s *scenarios.Scenario, solver string) string {
 	return "binpack"
 }
 
-// newPolicy makes the placer of that policy.
-func newPolicy(s *scenarios.Scenario, solver string) (jobs.Placer, error) {
+// newPolicy makes the placer of the scenario's policy for one replication.
+// What FGD expects is what the scenario submits.
+func newPolicy(s *scenarios.Scenario, solver string, list []workloads.Job, replication int) (jobs.Placer, error) {
 	name := policyName(s, solver)
 	var names []string
-	for _, r := range policyRows() {
-		if r.name == name {
-			return r.make(s.Topology), nil
-		}
-		names = append(names, r.name)
+	for _, p := range online.Policies() {
+		names = append(names, string(p))
 	}
-	return nil, badInput(fmt.Errorf("solve.policy: %w", notOneOf(name, names)))
+	if !contains(names, name) {
+		return nil, badInput(fmt.Errorf("solve.policy: %w", notOneOf(name, names)))
+	}
+	stream := des.NewStream(s.Seed, "replication", strconv.Itoa(replication), "policy")
+	var typical []online.Typical
+	for i := range list {
+		for _, g := range list[i].Groups {
+			typical = append(typical, online.Typical{Demand: g.Demand, Weight: float64(g.Count)})
+		}
+	}
+	return online.New(s.Topology, online.Options{Policy: online.Policy(name), Rand: rand.New(&stream), Typical: online.Gather(typical)})
 }
 
 // arriving reports whether jobs come or go during the run: then they are
@@ -77,7 +72,7 @@ func withoutJobs(s *scenarios.Scenario) *scenarios.Scenario {
 // simulateJobs adds to a replication what the arriving jobs saw, and tells
 // hold, unless it is nil, who had room when.
 func (p *plan) simulateJobs(ctx context.Context, rep *results.Replication, hold func(jobs.Holding)) error {
-	placer, err := newPolicy(p.scenario, p.solver)
+	placer, err := newPolicy(p.scenario, p.solver, p.arriving, rep.Index)
 	if err != nil {
 		return err
 	}

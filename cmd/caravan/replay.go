@@ -170,8 +170,12 @@ func (r *replay) inflated(rng *rand.Rand) (tasks []topology.Resources, capacity 
 // to arrivedAt.
 func (r *replay) run(ctx context.Context, policy online.Policy, seed uint64) (float64, error) {
 	tasks, capacity := r.inflated(rand.New(rand.NewPCG(seed, 0)))
+	typical := make([]online.Typical, len(tasks))
+	for i, d := range tasks {
+		typical[i] = online.Typical{Demand: d, Weight: 1}
+	}
 	c, err := online.New(r.topology, online.Options{
-		Policy: policy, Rand: rand.New(rand.NewPCG(seed, 1)), Typical: frequencies(tasks),
+		Policy: policy, Rand: rand.New(rand.NewPCG(seed, 1)), Typical: online.Gather(typical),
 	})
 	if err != nil {
 		return 0, err
@@ -198,21 +202,4 @@ func (r *replay) run(ctx context.Context, policy online.Policy, seed uint64) (fl
 		return 0, fmt.Errorf("trace %s: its tasks never ask for %d %% of the GPUs", r.trace, arrivedAt)
 	}
 	return sum / float64(n), nil
-}
-
-// frequencies counts equal demands, in the order in which they first occur.
-func frequencies(tasks []topology.Resources) []online.Typical {
-	at := map[string]int{}
-	var out []online.Typical
-	for _, d := range tasks {
-		key := fmt.Sprint(d)
-		i, ok := at[key]
-		if !ok {
-			i = len(out)
-			at[key] = i
-			out = append(out, online.Typical{Demand: d})
-		}
-		out[i].Weight++
-	}
-	return out
 }

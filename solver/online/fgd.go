@@ -2,6 +2,7 @@ package online
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 
@@ -12,6 +13,24 @@ import (
 type Typical struct {
 	Demand topology.Resources
 	Weight float64 // any scale
+}
+
+// Gather adds up the weights of equal demands, in the order in which they first
+// occur.
+func Gather(list []Typical) []Typical {
+	at := map[string]int{}
+	var out []Typical
+	for _, x := range list {
+		key := fmt.Sprint(x.Demand)
+		i, ok := at[key]
+		if !ok {
+			i = len(out)
+			at[key] = i
+			out = append(out, Typical{Demand: x.Demand})
+		}
+		out[i].Weight += x.Weight
+	}
+	return out
 }
 
 // typicalShare is the part of all demands that counts as typical: the most
