@@ -63,7 +63,7 @@ type placementCost struct {
 
 // placementCosts is the answer of caravan bench placement.
 type placementCosts struct {
-	Version int            `json:"version"`
+	Version int             `json:"version"`
 	Rows    []placementCost `json:"rows"`
 }
 
