@@ -1,0 +1,157 @@
+package controlplane
+
+// blockedEvals holds the evaluations that found no room, until room appears
+// where it may help them: on a node of a computed class that is not known to
+// be unfit. One evaluation of a job waits, the newest; for jobs that run on
+// every node, one of each node.
+//
+// Jobs that ask the same of a node share a shape, and wake together.
+type blockedEvals struct {
+	shapes    []blockedShape
+	byJob     map[int32]*Evaluation
+	bySystem  map[systemKey]*Evaluation
+	onNode    map[int32][]systemKey // those that wait for a node, in order of arrival
+	at        map[*Evaluation]blockedAt
+	unblocked []uint64 // by class: index of the state at the last wake-up
+	any       uint64   // the greatest of them
+}
+
+type systemKey struct{ job, node int32 }
+
+// A blockedAt is where an evaluation stands among those of its shape.
+type blockedAt struct{ shape, position int32 }
+
+// A blockedShape is what the evaluations of equal constraints have in common.
+type blockedShape struct {
+	eligible []verdict // by class
+	escaped  bool      // constraints that the class does not tell: any class may do
+	waiting  []*Evaluation
+}
+
+// A verdict is whether a class of nodes satisfies constraints.
+type verdict uint8
+
+const (
+	unseen verdict = iota
+	eligible
+	ineligible
+)
+
+func newBlocked() *blockedEvals {
+	return &blockedEvals{
+		byJob: map[int32]*Evaluation{}, bySystem: map[systemKey]*Evaluation{},
+		onNode: map[int32][]systemKey{}, at: map[*Evaluation]blockedAt{},
+	}
+}
+
+// shape is the entry of a shape, made when first asked for.
+func (b *blockedEvals) shape(i int32) *blockedShape {
+	for int(i) >= len(b.shapes) {
+		b.shapes = append(b.shapes, blockedShape{})
+	}
+	return &b.shapes[i]
+}
+
+// mark notes what a scheduler found out about a class.
+func (s *blockedShape) mark(class int32, v verdict) {
+	for int(class) >= len(s.eligible) {
+		s.eligible = append(s.eligible, unseen)
+	}
+	s.eligible[class] = v
+}
+
+// wakes reports whether room on a class may help the shape.
+func (s *blockedShape) wakes(class int32) bool {
+	return s.escaped || int(class) >= len(s.eligible) || s.eligible[class] != ineligible
+}
+
+// block lets e wait. missed is true, and e not taken, when room appeared after
+// the state in which e failed. An evaluation of the job that waited before is
+// returned as cancelled.
+func (b *blockedEvals) block(e *Evaluation, shape int32) (missed bool, cancelled *Evaluation) {
+	if e.Node >= 0 {
+		key := systemKey{e.Job, e.Node}
+		cancelled = b.bySystem[key]
+		if cancelled == nil {
+			b.onNode[e.Node] = append(b.onNode[e.Node], key)
+		}
+		b.bySystem[key] = e
+		return false, cancelled
+	}
+	s := b.shape(shape)
+	if e.snapshot < b.any {
+		for class, index := range b.unblocked {
+			if index > e.snapshot && s.wakes(int32(class)) {
+				return true, nil
+			}
+		}
+	}
+	if cancelled = b.byJob[e.Job]; cancelled != nil {
+		b.remove(cancelled)
+	}
+	b.byJob[e.Job] = e
+	b.at[e] = blockedAt{shape, int32(len(s.waiting))}
+	s.waiting = append(s.waiting, e)
+	return false, cancelled
+}
+
+// remove takes an evaluation that waits for any node out.
+func (b *blockedEvals) remove(e *Evaluation) {
+	at := b.at[e]
+	s := &b.shapes[at.shape]
+	last := len(s.waiting) - 1
+	moved := s.waiting[last]
+	s.waiting[at.position] = moved
+	b.at[moved] = at
+	s.waiting[last] = nil
+	s.waiting = s.waiting[:last]
+	delete(b.at, e)
+	delete(b.byJob, e.Job)
+}
+
+// forget drops what waits for a job, as when it is stopped.
+func (b *blockedEvals) forget(job int32) *Evaluation {
+	e := b.byJob[job]
+	if e != nil {
+		b.remove(e)
+	}
+	return e
+}
+
+// unblock wakes whom room on a class of nodes, seen at index, may help and
+// appends them to woken.
+func (b *blockedEvals) unblock(class int32, index uint64, woken []*Evaluation) []*Evaluation {
+	for int(class) >= len(b.unblocked) {
+		b.unblocked = append(b.unblocked, 0)
+	}
+	b.unblocked[class], b.any = index, index
+	for i := range b.shapes {
+		s := &b.shapes[i]
+		if len(s.waiting) == 0 || !s.wakes(class) {
+			continue
+		}
+		for _, e := range s.waiting {
+			delete(b.at, e)
+			delete(b.byJob, e.Job)
+		}
+		woken = append(woken, s.waiting...)
+		clear(s.waiting)
+		s.waiting = s.waiting[:0]
+	}
+	return woken
+}
+
+// unblockNode wakes the jobs of every node that wait for this one.
+func (b *blockedEvals) unblockNode(node int32, woken []*Evaluation) []*Evaluation {
+	for _, key := range b.onNode[node] {
+		if e := b.bySystem[key]; e != nil {
+			woken = append(woken, e)
+			delete(b.bySystem, key)
+		}
+	}
+	delete(b.onNode, node)
+	return woken
+}
+
+// len counts those that wait.
+func (b *blockedEvals) len() int { return len(b.byJob) + len(b.bySystem) }
