@@ -118,13 +118,19 @@ func (b *blockedEvals) forget(job int32) *Evaluation {
 	return e
 }
 
-// unblock wakes whom room on a class of nodes, seen at index, may help and
-// appends them to woken.
-func (b *blockedEvals) unblock(class int32, index uint64, woken []*Evaluation) []*Evaluation {
+// note records that room appeared on a class of nodes, seen at index, for
+// those that will be blocked later.
+func (b *blockedEvals) note(class int32, index uint64) {
 	for int(class) >= len(b.unblocked) {
 		b.unblocked = append(b.unblocked, 0)
 	}
 	b.unblocked[class], b.any = index, index
+}
+
+// unblock wakes whom room on a class of nodes, seen at index, may help and
+// appends them to woken.
+func (b *blockedEvals) unblock(class int32, index uint64, woken []*Evaluation) []*Evaluation {
+	b.note(class, index)
 	for i := range b.shapes {
 		s := &b.shapes[i]
 		if len(s.waiting) == 0 || !s.wakes(class) {

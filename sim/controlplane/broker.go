@@ -99,6 +99,12 @@ func (b *Broker) Due(now time.Duration) (next time.Duration, ok bool) {
 	for len(b.delayed.items) > 0 && b.delayed.items[0].WaitUntil <= now {
 		b.Enqueue(b.delayed.pop(), now)
 	}
+	return b.NextDue()
+}
+
+// NextDue is when the next delayed evaluation becomes ready; ok is false when
+// none is delayed.
+func (b *Broker) NextDue() (next time.Duration, ok bool) {
 	if len(b.delayed.items) == 0 {
 		return 0, false
 	}

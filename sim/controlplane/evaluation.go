@@ -59,6 +59,7 @@ type Evaluation struct {
 	// Node is whom a blocked evaluation of a system job waits for, -1 for all.
 	Node int32
 
+	queuedAt   time.Duration // when it became ready, or will
 	deliveries int
 	token      uint64 // of the delivery under way, 0 without one
 	snapshot   uint64 // index of the state in which a blocked one failed

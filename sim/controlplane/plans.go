@@ -1,5 +1,48 @@
 package controlplane
 
+import (
+	"time"
+
+	"caravan/topology"
+	"caravan/workloads/cluster"
+)
+
+// A plan is a cluster.Plan on its way through the queue and the applier.
+type plan struct {
+	cluster.Plan
+	eval     *Evaluation
+	token    uint64
+	worker   int32
+	seq      uint64
+	queuedAt time.Duration
+
+	versions []int16           // of the placements, by position
+	unknown  []cluster.AllocID // whose node is silent
+	decided  []cluster.AllocID // that are no longer back: the scheduler has seen them
+	kept     []cluster.AllocID // of them, those that stay in place of their replacement
+	// opens is the deployment that the plan begins, closes the one that it
+	// ends; -1 is none.
+	opens, closes int32
+	looked        int // instances that a node was looked for
+	unplaced      []unplaced
+	refused       []topology.NodeID // by the applier
+	verified      bool
+	why           []string          // of the placements, when the story is told
+}
+
+// An unplaced is a group that found no node for some instances.
+type unplaced struct {
+	group int
+	n     int
+	node  topology.NodeID // None for jobs that run anywhere
+	why   string
+}
+
+// empty reports whether there is nothing to commit.
+func (p *plan) empty() bool {
+	return p.Empty() && len(p.unknown) == 0 && len(p.decided) == 0 && p.opens < 0 && p.closes < 0
+}
+
 // A planQueue orders plans by priority, equals in order of arrival.
 type planQueue struct {
 	heap heap[*plan]
@@ -8,7 +51,7 @@ type planQueue struct {
 
 func newPlanQueue() planQueue {
 	return planQueue{heap: heap[*plan]{less: func(p, q *plan) bool {
-		return p.priority > q.priority || p.priority == q.priority && p.seq < q.seq
+		return p.Priority > q.Priority || p.Priority == q.Priority && p.seq < q.seq
 	}}}
 }
 
@@ -24,4 +67,21 @@ func (q *planQueue) pop() *plan {
 		return nil
 	}
 	return q.heap.pop()
+}
+
+// Refused lists the nodes of a plan on which it does not fit the state, each
+// looked at by itself; of a plan that goes all at once it is every node if it
+// is any.
+func Refused(s *cluster.State, p *cluster.Plan) []topology.NodeID {
+	var out []topology.NodeID
+	nodes := p.Nodes()
+	for _, n := range nodes {
+		if s.Verify(p, n) != "" {
+			if p.AllAtOnce {
+				return nodes
+			}
+			out = append(out, n)
+		}
+	}
+	return out
 }

@@ -1,0 +1,346 @@
+package controlplane
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"caravan/sim/des"
+	"caravan/topology"
+	"caravan/workloads"
+	"caravan/workloads/cluster"
+)
+
+// A region is one federation domain: nodes, servers and their state. Regions
+// share nothing but the time that a message takes between them.
+type region struct {
+	run     *run
+	name    string
+	id      int
+	members []topology.NodeID
+	up      bool   // its servers work
+	epoch   uint64 // counts its leaders: what an earlier one had under way is void
+
+	state   *cluster.State // as schedulers see it
+	decider Decider
+	broker  *Broker
+	blocked *blockedEvals
+	maxed   []*Evaluation // out of attempts, until the next release
+	queue   planQueue
+	checked *plan // being checked by the applier, or waiting for the one in flight
+	flying  *plan // checked, not yet state
+	workers []worker
+	idle    []int32 // workers, as a heap by position
+
+	jobs        []*job
+	byName      map[string]*job
+	allocs      []alloc
+	deployments []deployment
+	shapes      map[string]int32
+	shapeOf     []*workloads.Job // one of each shape
+	evaluations uint64
+	dueAt       time.Duration // of the next wake-up for delayed evaluations; 0 is none
+	draining    []topology.NodeID
+	drainAt     time.Duration // of the drainer's next look; 0 is none
+	// freed is the log of where room appeared, by which a placement that failed
+	// is known to fail again.
+	freed   []topology.NodeID
+	woken   []*Evaluation // scratch
+	scratch reconciler
+}
+
+func newRegion(r *run, name string, id int) *region {
+	g := &region{
+		run: r, name: name, id: id, up: true, blocked: newBlocked(), queue: newPlanQueue(),
+		byName: map[string]*job{}, shapes: map[string]int32{},
+	}
+	g.broker = NewBroker(r.c.Broker, r.draws.IntN)
+	for i := range r.c.Workers {
+		g.workers = append(g.workers, worker{id: int32(i)})
+		g.idle = append(g.idle, int32(i))
+	}
+	return g
+}
+
+// found makes the state: the members that are there are ready.
+func (g *region) found() {
+	g.state = cluster.New(g.run.fleet)
+	for i := range g.run.nodes {
+		n := &g.run.nodes[i]
+		if int(n.region) != g.id {
+			g.state.SetStanding(n.id, cluster.Standing{Status: cluster.Absent})
+		}
+	}
+	for _, n := range g.run.c.Absent {
+		if x := &g.run.nodes[n]; int(x.region) == g.id {
+			x.alive = false
+			g.state.SetStanding(n, cluster.Standing{Status: cluster.Absent})
+		}
+	}
+	g.decider = g.run.c.NewDecider(g.name)
+}
+
+func (g *region) handle(ev des.Event, i int32) {
+	switch ev.Kind() {
+	case evDecided:
+		g.decidedPlan(&g.workers[i], ev.Gen())
+	case evNack:
+		g.nackTimeout(&g.workers[i], ev.Gen())
+	case evVerified:
+		g.verified(ev.Gen())
+	case evCommitted:
+		g.committed(ev.Gen())
+	case evDue:
+		g.due()
+	case evMaxPlans:
+		g.releaseMaxed()
+	case evProgress:
+		g.progressDeadline(i, ev.Gen())
+	case evWatch:
+		g.watch(i, ev.Gen())
+	case evDrain:
+		g.drainTick()
+	default:
+		g.client(ev, cluster.AllocID(i))
+	}
+}
+
+// event is one of the region's own.
+func (g *region) event(kind uint8, gen uint16, slot int32) des.Event {
+	return des.NewEvent(kind, gen, uint32(slot)).WithAux(uint8(g.id))
+}
+
+// node is a member with what the simulation knows of it.
+func (g *region) node(n topology.NodeID) *node { return &g.run.nodes[n] }
+
+// register adds a job, or a version of one.
+func (g *region) register(spec *workloads.Job) {
+	j := g.byName[spec.Name]
+	if j == nil {
+		j = &job{name: spec.Name, id: g.state.Submit(spec), active: -1}
+		g.jobs = append(g.jobs, j)
+		g.byName[spec.Name] = j
+	} else {
+		g.state.Resubmit(j.id, spec, false)
+	}
+	j.kind, j.stopped = kindOf(spec.Type), false
+	j.priority = g.run.stats.priority(spec.Priority)
+	v := version{spec: spec, shape: g.shape(spec)}
+	for i := range j.groups {
+		v.at = append(v.at, int16(positionOf(spec, j.groups[i].name)))
+	}
+	for i := range spec.Groups {
+		if !containsGroup(j.groups, spec.Groups[i].Name) {
+			j.groups = append(j.groups, group{name: spec.Groups[i].Name, refused: -1})
+			v.at = append(v.at, int16(i))
+		}
+	}
+	j.versions = append(j.versions, v)
+	if g.told() {
+		g.tellJob("submit", j, describe(j))
+	}
+	g.want(j)
+	g.evaluate(j, JobRegister)
+}
+
+// describe is a version of a job in a few words.
+func describe(j *job) string {
+	spec := j.spec()
+	var groups []string
+	for i := range spec.Groups {
+		text := spec.Groups[i].Name
+		if !spec.Type.Everywhere() {
+			text = fmt.Sprintf("%s x%d", text, spec.Groups[i].Count)
+		}
+		groups = append(groups, text)
+	}
+	return fmt.Sprintf("version %d, %s, priority %d: %s", j.current(), spec.Type, spec.Priority, strings.Join(groups, ", "))
+}
+
+// positionOf is where spec has a group, -1 nowhere.
+func positionOf(spec *workloads.Job, name string) int {
+	for i := range spec.Groups {
+		if spec.Groups[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+func containsGroup(groups []group, name string) bool {
+	for i := range groups {
+		if groups[i].name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// want notes since when the instances that a new version asks for lack.
+func (g *region) want(j *job) {
+	for i := range j.groups {
+		x := &j.groups[i]
+		x.refused = -1
+		if j.kind.everywhere() {
+			continue
+		}
+		n := j.wanted(i)
+		for k := range max(n, len(x.slots)) {
+			s := x.slot(int32(k))
+			switch {
+			case k >= n && s.wantedAt >= 0:
+				g.run.stats.lack(j.priority, -1)
+				s.wantedAt = -1
+			case k < n && s.wantedAt < 0 && !s.finished && (s.last == cluster.NoAlloc || g.allocs[s.last].phase == gone):
+				g.run.stats.lack(j.priority, +1)
+				s.wantedAt = g.run.now
+			}
+		}
+	}
+}
+
+// shape numbers the constraints of a job, as far as they decide where it may
+// run.
+func (g *region) shape(spec *workloads.Job) int32 {
+	var b strings.Builder
+	for i := range spec.Groups {
+		x := &spec.Groups[i]
+		fmt.Fprintf(&b, "%v|", x.Constraints)
+		for k := range x.Tasks {
+			fmt.Fprintf(&b, "%q %v|", x.Tasks[k].Driver, x.Tasks[k].Devices)
+		}
+	}
+	key := b.String()
+	s, ok := g.shapes[key]
+	if !ok {
+		s = int32(len(g.shapeOf))
+		g.shapes[key] = s
+		g.shapeOf = append(g.shapeOf, spec)
+		g.learn(s, spec)
+	}
+	return s
+}
+
+// learn tries the constraints of a shape on the nodes: a class is ineligible
+// when none of the job's groups may run on any of its nodes, and the shape has
+// escaped the classes when nodes of one class differ.
+func (g *region) learn(s int32, spec *workloads.Job) {
+	entry := g.blocked.shape(s)
+	for _, n := range g.members {
+		class := int32(g.run.fleet.Machine(n).Class)
+		serves := false
+		for i := range spec.Groups {
+			serves = serves || g.decider.Serves(spec, i, n)
+		}
+		v := ineligible
+		if serves {
+			v = eligible
+		}
+		if int(class) < len(entry.eligible) && entry.eligible[class] != unseen && entry.eligible[class] != v {
+			entry.escaped = true
+			return
+		}
+		entry.mark(class, v)
+	}
+}
+
+// stop ends a job: its instances stop.
+func (g *region) stop(j *job) {
+	if j.stopped {
+		return
+	}
+	j.stopped = true
+	g.state.Resubmit(j.id, j.spec(), true)
+	g.tellJob("stop", j, "")
+	g.want(j)
+	g.forgetBlocked(j)
+	g.evaluate(j, JobDeregister)
+}
+
+// scale registers a version with another count.
+func (g *region) scale(j *job, name string, count int) {
+	spec := *j.spec()
+	spec.Groups = append([]workloads.Group(nil), spec.Groups...)
+	at := 0
+	if name != "" {
+		at = positionOf(&spec, name)
+	}
+	if at < 0 || at >= len(spec.Groups) {
+		return
+	}
+	spec.Groups[at].Count = count
+	g.register(&spec)
+}
+
+// evaluate asks for a job to be looked at.
+func (g *region) evaluate(j *job, t Trigger) { g.evaluateAt(j, t, 0) }
+
+// evaluateAt asks for it at an instant, or as soon as possible.
+func (g *region) evaluateAt(j *job, t Trigger, at time.Duration) {
+	g.enqueue(&Evaluation{Job: int32(j.id), Kind: j.kind, Priority: j.spec().Priority, Trigger: t, WaitUntil: at, Node: -1})
+}
+
+// enqueue gives an evaluation its number and hands it to the broker.
+func (g *region) enqueue(e *Evaluation) {
+	g.evaluations++
+	if e.CreateIndex == 0 {
+		e.CreateIndex = g.evaluations
+	}
+	e.ModifyIndex = g.evaluations
+	e.queuedAt = max(g.run.now, e.WaitUntil)
+	g.broker.Enqueue(e, g.run.now)
+	g.run.stats.evaluations++
+	g.armDue()
+	g.dispatch()
+}
+
+// armDue schedules the wake-up for the next delayed evaluation.
+func (g *region) armDue() {
+	next, ok := g.broker.NextDue()
+	if ok && (g.dueAt == 0 || next < g.dueAt) {
+		g.dueAt = next
+		g.run.eng.Schedule(next, prioServer, g.event(evDue, 0, 0))
+	}
+}
+
+func (g *region) due() {
+	if g.dueAt > g.run.now || !g.up {
+		return
+	}
+	g.dueAt = 0
+	g.broker.Due(g.run.now)
+	g.armDue()
+	g.dispatch()
+}
+
+// free notes that room has appeared on a node and wakes whom it may help.
+func (g *region) free(n topology.NodeID) {
+	g.freed = append(g.freed, n)
+	if !g.up || g.blocked.len() == 0 {
+		g.blocked.note(int32(g.run.fleet.Machine(n).Class), g.state.Index())
+		return
+	}
+	g.woken = g.blocked.unblock(int32(g.run.fleet.Machine(n).Class), g.state.Index(), g.woken[:0])
+	g.woken = g.blocked.unblockNode(int32(n), g.woken)
+	for _, e := range g.woken {
+		g.enqueue(e)
+	}
+}
+
+// block lets the work that found no node wait for room.
+func (g *region) block(e *Evaluation, j *job) {
+	if missed, _ := g.blocked.block(e, j.versions[j.current()].shape); missed {
+		g.enqueue(e)
+		return
+	}
+	g.run.stats.mostBlocked = max(g.run.stats.mostBlocked, g.blocked.len())
+}
+
+func (g *region) forgetBlocked(j *job) { g.blocked.forget(int32(j.id)) }
+
+// setStanding changes what the servers believe of a node.
+func (g *region) setStanding(n topology.NodeID, change func(*cluster.Standing)) {
+	s := g.state.Standing(n)
+	change(&s)
+	g.state.SetStanding(n, s)
+}
