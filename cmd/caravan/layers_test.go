@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"solver/*":           {"topology", "workloads", "workloads/placement", "workloads/cluster", "workloads/instances", "solver"},
 	"workloads/draw":     {"workloads", "sim/des"},
 	"sim":                {"topology", "workloads", "workloads/placement", "workloads/draw", "results", "sim/des", "sim/maxmin", "sim/jobs"},
+	"sim/controlplane":   {"topology", "workloads", "workloads/cluster", "workloads/draw", "results", "sim/des"},
 	"sim/jobs":           {"topology", "workloads", "workloads/placement", "results", "sim/des"},
 	"sim/oracle":         {"topology", "workloads", "workloads/placement", "results", "sim/des", "sim/maxmin", "sim"},
 	"runner/sweep":       {"results"},

@@ -78,8 +78,11 @@ func (g *region) committed(epoch uint16) {
 	if len(p.refused) > 0 {
 		g.run.stats.partial++
 		g.run.stats.refusedNodes += len(p.refused)
+		for i := range g.jobs[p.Job].groups { // what it refused took no room
+			g.jobs[p.Job].groups[i].refused = -1
+		}
 		if g.told() {
-			g.tellJob("refused", g.jobs[p.Job], fmt.Sprintf("the plan of worker %d does not fit %s any more", p.worker, g.nodeNames(p.refused)))
+			g.tellJob("plan-refused", g.jobs[p.Job], fmt.Sprintf("the plan of worker %d does not fit %s any more", p.worker, g.nodeNames(p.refused)))
 		}
 	}
 	g.commit(p)
@@ -138,13 +141,32 @@ func (g *region) stopped(h *cluster.Halt) {
 	g.tellAlloc("stop", h.Alloc, h.Reason)
 	a := &g.allocs[h.Alloc]
 	if h.Client.Terminal() {
-		g.run.stats.gone(g, a, h.Client)
-		if h.Client != cluster.Lost {
-			g.free(a.node)
-		}
+		g.run.stats.gone(g, a, g.state.Alloc(h.Alloc))
 		g.pruned(h.Alloc)
+		g.settleNode(a.node)
+	}
+	if j := g.jobs[a.job]; a.migrate && j.kind == Batch {
+		s := j.groups[a.group].slot(a.index) // is not replaced
+		if s.finished = true; s.wantedAt >= 0 {
+			s.wantedAt = -1
+			g.run.stats.lack(j.priority, -1)
+		}
 	}
 	g.kill(h.Alloc)
+}
+
+// settleNode has a disconnected node down once nothing on it may return.
+func (g *region) settleNode(n topology.NodeID) {
+	if g.state.Standing(n).Status != cluster.Disconnected {
+		return
+	}
+	for _, id := range g.state.On(n) {
+		if s := g.state.Alloc(id); s.Client == cluster.Unknown || s.Client == cluster.Running {
+			return
+		}
+	}
+	g.setStanding(n, func(s *cluster.Standing) { s.Status = cluster.Down })
+	g.tellNode("node-down", g.node(n), "nothing on it may return any more")
 }
 
 // evicted carries out the evictions: the victims stop, what evicted them
@@ -196,8 +218,9 @@ func (g *region) placed(j *job, p *plan, i int, id cluster.AllocID) {
 	a := &g.allocs[id]
 	*a = alloc{
 		job: int32(j.id), group: int16(x), version: p.versions[i], index: c.Index, node: c.Node,
-		followUpAt: 0, said: cluster.Pending, wantedAt: -1,
+		said: cluster.Pending,
 	}
+	g.run.stats.use(c.Amount, +1)
 	grp := &j.groups[x]
 	grp.allocs = append(grp.allocs, id)
 	if c.Previous != cluster.NoAlloc {

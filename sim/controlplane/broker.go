@@ -217,6 +217,18 @@ func (b *Broker) Drop(e *Evaluation, now time.Duration) (cancelled []*Evaluation
 	return cancelled
 }
 
+// All lists every evaluation that is not done, in no order.
+func (b *Broker) All() []*Evaluation {
+	out := append([]*Evaluation(nil), b.delayed.items...)
+	for i := range b.jobs {
+		if e := b.jobs[i].holder; e != nil {
+			out = append(out, e)
+		}
+		out = append(out, b.jobs[i].pending...)
+	}
+	return out
+}
+
 // Len counts the evaluations that are ready, handed out, behind another of
 // their job, and delayed.
 func (b *Broker) Len() (ready, held, pending, delayed int) {

@@ -130,34 +130,34 @@ type Event struct {
 
 // The kinds of event.
 const (
-	evScript      uint8 = iota // index: an Event
-	evSubmit                   // index: of Config.Jobs
-	evFault                    // index: a fault begins
-	evRepair                   // index: and ends
-	evDecided                  // worker
-	evNack                     // worker: the timeout of its evaluation
-	evVerified                 // region: the applier has checked a plan
-	evCommitted                // region: the plan in flight is state
-	evDue                      // region: a delayed evaluation
-	evRetry                    // index: an evaluation after its nack
-	evMaxPlans                 // region: evaluations out of attempts
-	evStart                    // alloc: its image is there
-	evRun                      // alloc: it works
-	evEnd                      // alloc: its work is done
-	evFail                     // alloc: it fails
-	evKilled                   // alloc: it has stopped
-	evReport                   // alloc: the servers hear of it
-	evHealthy                  // alloc: its checks have passed for long enough
-	evUnhealthy                // alloc: they have not, in time
-	evClientStop               // alloc: its client has been alone for too long
-	evMissed                   // node: a heartbeat
-	evProgress                 // deployment: its deadline
-	evWatch                    // deployment: its job is looked at again
-	evDrain                    // region: the drainer looks at its nodes
-	evDrainLimit               // node
-	evDrainNode                // script entry and node: of a staggered drain
-	evRegister                 // index: a submission arrives, forwarded or again
-	evStop                     // the horizon
+	evScript     uint8 = iota // index: an Event
+	evSubmit                  // index: of Config.Jobs
+	evFault                   // index: a fault begins
+	evRepair                  // index: and ends
+	evDecided                 // worker
+	evNack                    // worker: the timeout of its evaluation
+	evVerified                // region: the applier has checked a plan
+	evCommitted               // region: the plan in flight is state
+	evDue                     // region: a delayed evaluation
+	evRetry                   // index: an evaluation after its nack
+	evMaxPlans                // region: evaluations out of attempts
+	evStart                   // alloc: its image is there
+	evRun                     // alloc: it works
+	evEnd                     // alloc: its work is done
+	evFail                    // alloc: it fails
+	evKilled                  // alloc: it has stopped
+	evReport                  // alloc: the servers hear of it
+	evHealthy                 // alloc: its checks have passed for long enough
+	evUnhealthy               // alloc: they have not, in time
+	evClientStop              // alloc: its client has been alone for too long
+	evMissed                  // node: a heartbeat
+	evProgress                // deployment: its deadline
+	evWatch                   // deployment: its job is looked at again
+	evDrain                   // region: the drainer looks at its nodes
+	evDrainLimit              // node
+	evDrainNode               // script entry and node: of a staggered drain
+	evRegister                // index: a submission arrives, forwarded or again
+	evStop                    // the horizon
 )
 
 // What happens at one instant goes in this order.

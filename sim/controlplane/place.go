@@ -66,7 +66,7 @@ func (r *reconciler) placeOne(w *want) (why string, ok bool) {
 	})
 	if !ok {
 		if w.stop != cluster.NoAlloc {
-			r.p.Keep(g.state.Alloc(w.stop))
+			r.p.Unstop(g.state.Alloc(w.stop))
 		} else if w.node == topology.None {
 			grp.refused = len(g.freed)
 		}

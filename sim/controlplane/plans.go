@@ -27,7 +27,7 @@ type plan struct {
 	unplaced      []unplaced
 	refused       []topology.NodeID // by the applier
 	verified      bool
-	why           []string          // of the placements, when the story is told
+	why           []string // of the placements, when the story is told
 }
 
 // An unplaced is a group that found no node for some instances.

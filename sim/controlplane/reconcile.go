@@ -343,9 +343,7 @@ func (r *reconciler) updates() {
 			inPlace++
 		}
 	}
-	if r.deployment < 0 && r.update.MaxParallel > 0 && r.j.kind == Service && (fresh || inPlace > 0 || len(r.destructive) > 0) {
-		r.open()
-	}
+	r.open(Service, fresh, inPlace+len(r.destructive))
 	if inPlace > 0 {
 		for _, id := range r.stay {
 			r.inPlace(id, at)
@@ -353,8 +351,16 @@ func (r *reconciler) updates() {
 	}
 }
 
-// open begins a deployment of the newest version with the plan.
-func (r *reconciler) open() {
+// open begins a deployment of the newest version with the plan, where it is
+// the first look at the version or something is left to change.
+func (r *reconciler) open(k Kind, fresh bool, changes int) {
+	if r.deployment >= 0 || r.update.MaxParallel == 0 || r.j.kind != k {
+		return
+	}
+	seen := r.j.active >= 0 && r.g.deployments[r.j.active].version == r.j.current()
+	if changes == 0 && (!fresh || seen) {
+		return
+	}
 	if r.p.opens < 0 {
 		r.p.opens = r.g.proposeDeployment(r.j)
 	}

@@ -18,19 +18,22 @@ type region struct {
 	name    string
 	id      int
 	members []topology.NodeID
-	up      bool   // its servers work
-	epoch   uint64 // counts its leaders: what an earlier one had under way is void
+	// silentNodes are members whose heartbeats the servers have given up.
+	silentNodes int
+	up          bool   // its servers work
+	epoch       uint64 // counts its leaders: what an earlier one had under way is void
 
 	state   *cluster.State // as schedulers see it
 	decider Decider
 	broker  *Broker
+	open    []*Evaluation // that were not done when the servers went down
 	blocked *blockedEvals
 	maxed   []*Evaluation // out of attempts, until the next release
 	queue   planQueue
 	checked *plan // being checked by the applier, or waiting for the one in flight
 	flying  *plan // checked, not yet state
 	workers []worker
-	idle    []int32 // workers, as a heap by position
+	idle    []int32 // workers
 
 	jobs        []*job
 	byName      map[string]*job
@@ -97,7 +100,7 @@ func (g *region) handle(ev des.Event, i int32) {
 	case evProgress:
 		g.progressDeadline(i, ev.Gen())
 	case evWatch:
-		g.watch(i, ev.Gen())
+		g.watch(i)
 	case evDrain:
 		g.drainTick()
 	default:
@@ -194,6 +197,9 @@ func (g *region) want(j *job) {
 			case k < n && s.wantedAt < 0 && !s.finished && (s.last == cluster.NoAlloc || g.allocs[s.last].phase == gone):
 				g.run.stats.lack(j.priority, +1)
 				s.wantedAt = g.run.now
+				if s.last == cluster.NoAlloc {
+					s.askedAt = g.run.now
+				}
 			}
 		}
 	}
@@ -282,6 +288,10 @@ func (g *region) evaluateAt(j *job, t Trigger, at time.Duration) {
 
 // enqueue gives an evaluation its number and hands it to the broker.
 func (g *region) enqueue(e *Evaluation) {
+	if !g.up { // the next leader finds it
+		g.open = append(g.open, e)
+		return
+	}
 	g.evaluations++
 	if e.CreateIndex == 0 {
 		e.CreateIndex = g.evaluations

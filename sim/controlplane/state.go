@@ -18,6 +18,7 @@ const (
 	starting              // image and start-up
 	working
 	backoff // between a failure and a restart
+	crashed // its machine has failed
 	killing
 	gone
 )
@@ -40,7 +41,6 @@ type alloc struct {
 	// evicted the victim itself replaced one.
 	depth int16
 
-	wantedAt   time.Duration // since when the instance lacks, -1 when it does not
 	unknownAt  time.Duration // since when its node is silent
 	followUpAt time.Duration // when the replacement of a failed or unknown one is due; 0 is undecided
 	past       []rescheduleEvent
@@ -49,7 +49,7 @@ type alloc struct {
 	phase     phase
 	said      cluster.Client // what the client will report, or has
 	verdict   cluster.Health // of its checks, likewise
-	quiet     bool           // the servers have not heard of it yet
+	quiet     bool           // that is under way
 	life      uint16         // generation of its events
 	checks    uint16         // generation of its health events
 	waitsFor  int16          // victims that have not stopped
@@ -95,7 +95,7 @@ type slot struct {
 	last     cluster.AllocID // the newest, cluster.NoAlloc before the first
 	finished bool            // its work is done
 	started  bool            // has run once
-	late     bool            // missed its deadline already
+	askedAt  time.Duration   // when it was first asked for
 	saved    time.Duration   // progress that outlives the allocation
 	wantedAt time.Duration   // since when it lacks, -1 while it works or is done
 	// holdUntil delays the replacement until the lost one has surely stopped.
@@ -177,6 +177,8 @@ type node struct {
 	region int32
 	cores  float64 // MHz of one core
 	images map[imageKey]bool
+	allocs []cluster.AllocID // there, in order of arrival
+	unsaid []cluster.AllocID // whose news waits until the servers answer
 	drain  *drain
 
 	alive  bool   // the machine works

@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"caravan/sim/des"
@@ -16,15 +17,14 @@ import (
 // decided leaves the worker when its decision time is over. So the plan rests
 // on what the state was, and meets what it has become, without a copy of it.
 type worker struct {
-	id       int32
-	eval     *Evaluation
-	token    uint64
-	attempt  int // without progress
-	plan     *plan
-	startAt  time.Duration
-	gen      uint16 // of its decision
-	nack     uint16 // of its timeout
-	unplaced []unplaced
+	id      int32
+	eval    *Evaluation
+	token   uint64
+	attempt int // without progress
+	plan    *plan
+	startAt time.Duration
+	gen     uint16 // of its decision
+	nack    uint16 // of its timeout
 }
 
 // dispatch hands ready evaluations to idle workers.
@@ -34,9 +34,9 @@ func (g *region) dispatch() {
 		if e == nil {
 			return
 		}
-		last := len(g.idle) - 1
-		w := &g.workers[g.idle[last]]
-		g.idle = g.idle[:last]
+		first := slices.Index(g.idle, slices.Min(g.idle))
+		w := &g.workers[g.idle[first]]
+		g.idle = slices.Delete(g.idle, first, first+1)
 		w.eval, w.token, w.attempt, w.startAt = e, token, 0, g.run.now
 		g.run.stats.queueWait.Add(g.run.now - e.queuedAt)
 		g.armNack(w)
