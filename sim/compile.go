@@ -61,7 +61,7 @@ func (r *run) findDirect() {
 		s := &r.stations[i]
 		switch s.discipline {
 		case topology.FCFS, topology.PerOperator, topology.Delay:
-			s.direct = !s.tracked && s.limit == 0 && !r.sifts
+			s.direct = !s.tracked && s.limit == 0 && !r.sifts && r.c.Trace == nil
 		}
 	}
 	for i := range r.ops {

@@ -47,6 +47,7 @@ func (r *run) send(t uint32, tok *token, o *op, e int32) {
 		tok.flags |= flagCredit
 	}
 	tok.edge = e
+	r.traceSent(t, o.index)
 	if ed.local {
 		tok.op = ed.to
 		r.enter(t, tok, to)

@@ -23,6 +23,7 @@ func (r *run) create(pl *pipe, p int32, row int32) {
 	if len(pl.demands) > 0 {
 		r.drawDemands(pl, q)
 	}
+	r.traceCreated(q, p)
 	r.made++
 	r.alive++
 	level := req.level
@@ -66,6 +67,7 @@ func (r *run) drawDemands(pl *pipe, q uint32) {
 // enter brings a message to its operator o: through the join, the batch, and
 // into the station.
 func (r *run) enter(t uint32, tok *token, o *op) {
+	r.traceEntered(t, tok, o)
 	if o.plain {
 		r.join(t, tok, o)
 		return
@@ -114,6 +116,7 @@ func (r *run) abandon(t uint32, why Outcome) {
 	}
 	if req := &r.requests[r.tokens[t].req]; !req.ended {
 		req.ended = true
+		r.traceEnded(r.tokens[t].req, why)
 		r.observe(r.tokens[t].req, req, &r.pipes[req.pipeline], why)
 	}
 	r.vanish(t, &r.tokens[t])
@@ -136,6 +139,7 @@ func (r *run) vanish(t uint32, tok *token) {
 	p := req.pipeline
 	pl := &r.pipes[p]
 	if !req.ended {
+		r.traceEnded(q, Answered)
 		r.observe(q, req, pl, Answered)
 	}
 	r.alive--
@@ -167,6 +171,7 @@ func (r *run) clearJoins(q uint32) {
 
 // depart sends a token that o has served (and the batch behind it) on.
 func (r *run) depart(t uint32, tok *token, o *op) {
+	r.traceDeparts(t, o)
 	if o.plain {
 		if o.way < 0 {
 			r.vanish(t, tok)

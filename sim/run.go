@@ -42,6 +42,7 @@ type run struct {
 	ready    []uint32 // scratch: tokens that a shared station has finished
 	ended    []uint32 // scratch: flows that have ended
 	workSeen []float64
+	traced   *tracing        // nil unless requests are told of
 	begun    []time.Duration // by token, when Serve is told
 
 	measuredFrom time.Duration

@@ -65,6 +65,9 @@ type Config struct {
 	// included; of those that first come first served stations hold, as it
 	// begins.
 	Serve func(Service)
+	// Trace, when set, is told of every request as it ends, warm-up included,
+	// with its visits and crossings. It costs time and memory.
+	Trace func(results.Request)
 }
 
 // A Completion is the end of one request.
@@ -109,6 +112,9 @@ func Run(ctx context.Context, c Config) (results.Replication, error) {
 	r, err := compile(c)
 	if err != nil {
 		return results.Replication{}, err
+	}
+	if c.Trace != nil {
+		r.traced = &tracing{}
 	}
 	if err := r.loop(ctx); err != nil {
 		return results.Replication{}, err

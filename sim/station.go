@@ -178,6 +178,7 @@ func (r *run) join(t uint32, tok *token, o *op) {
 	s.present++
 	s.use.number.came(r.now)
 	tok.since = r.now
+	r.traceJoined(t)
 	if s.shared {
 		r.shareJoin(o.station, t)
 		return
@@ -308,6 +309,7 @@ func (r *run) start(s *station, t uint32, tok *token) {
 		if wait > 0 {
 			s.wait.waited++
 		}
+		r.traceStarted(t)
 	}
 	if wait > 0 {
 		s.wait.wait += wait
@@ -464,6 +466,7 @@ func (r *run) shareJoin(si int32, t uint32) {
 	if tok.flags&flagServed == 0 {
 		s.wait.started++
 		tok.flags |= flagServed
+		r.traceStarted(t)
 	}
 	s.bySize.push(s.virtual+float64(r.due(tok)), t)
 	if s.down == 0 {

@@ -14,6 +14,7 @@ import (
 // is none.
 func FindWarmUp(ctx context.Context, c Config) (warmUp time.Duration, short bool, err error) {
 	c.WarmUp = 0
+	c.Trace = nil
 	c.Observe, c.Serve = nil, nil
 	r, err := compile(c)
 	if err != nil {
