@@ -18,7 +18,7 @@ type PlanOptions struct {
 	// Hold makes operators without a program hold a core by the clock instead
 	// of burning processor time: for machines too busy to burn on.
 	Hold bool
-	// Collect makes the last operators keep what ended for a driver; without it
+	// Collect makes agents keep what ends with them for a driver; without it
 	// the first operators make their requests themselves.
 	Collect bool
 	Seed    uint64
@@ -80,9 +80,13 @@ func (b *planner) deployment(p *workloads.Pipeline, nodes []topology.NodeID, nam
 	}
 	if c.Discipline == string(topology.PerOperator) {
 		c.Speed /= float64(sharing(nodes, j))
+		c.Cores = 1
 	}
 	if !slices.Contains(agent.Disciplines(), c.Discipline) {
 		return Deployment{}, fmt.Errorf("node %q serves by %q, which no agent can (allowed: %s)", node.Name, c.Discipline, strings.Join(agent.Disciplines()[1:], ", "))
+	}
+	if node.QueueLimit > 0 {
+		return Deployment{}, fmt.Errorf("node %q bounds its queue, which no agent can", node.Name)
 	}
 	if err := b.successors(&c, p, nodes, names, j); err != nil {
 		return Deployment{}, err
@@ -91,11 +95,11 @@ func (b *planner) deployment(p *workloads.Pipeline, nodes []topology.NodeID, nam
 	if p.Routed() {
 		first, c.Predecessors = j == 0, 1
 	}
-	c.Collect = b.o.Collect && (len(c.Successors) == 0 || p.Routed())
+	c.Collect = b.o.Collect
 	if first && !b.o.Collect {
 		c.Source = &agent.Source{Arrivals: p.Arrivals}
 	}
-	d := Deployment{Name: names[j], Node: node.Name, Config: c, Resources: o.Demand}
+	d := Deployment{Name: names[j], Node: node.Name, Config: c, Resources: o.Demand, Entry: first, Routed: p.Routed()}
 	if c.Discipline == string(topology.PerOperator) || c.Discipline == string(topology.Delay) {
 		return d, nil
 	}

@@ -86,6 +86,9 @@ type Deployment struct {
 	// Announce, Gate and the Lookups of Successors.
 	Config    agent.Config
 	Resources topology.Resources
+	// Entry marks a first operator, and Routed a pipeline whose requests walk
+	// by chance.
+	Entry, Routed bool
 	// GateOf names the agent of the same node that gives out its cores; empty
 	// when this one does.
 	GateOf string

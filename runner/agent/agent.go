@@ -145,7 +145,7 @@ func (a *Agent) keep(l Lookup, h Hello, use func(*wire) error) {
 	a.running.Add(1)
 	go func() {
 		defer a.running.Done()
-		keepConnected(a.ctx, l, h, use)
+		keepConnected(a.ctx, l.Dial, h, use)
 	}()
 }
 

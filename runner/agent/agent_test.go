@@ -70,7 +70,7 @@ func (c *cluster) start(conf agent.Config) (stop func()) {
 // collect subscribes to an agent.
 func (c *cluster) collect(name string) <-chan *agent.Message {
 	out := make(chan *agent.Message, 1000)
-	go agent.Subscribe(c.ctx, "test", name, c.lookup(name), func(m *agent.Message) { out <- m })
+	go agent.Subscribe(c.ctx, "test", name, c.lookup(name).Dial, func(m *agent.Message) { out <- m })
 	return out
 }
 
@@ -91,7 +91,7 @@ func request(id uint64) *agent.Message {
 
 func TestRequestPassesAChainWhoseAgentsComeUpInAnyOrder(t *testing.T) {
 	c := newCluster(t)
-	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a"))
+	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a").Dial)
 	s.Send(request(1), nil)
 	out := c.collect("c")
 	c.start(c.config("c", 2))
@@ -118,7 +118,7 @@ func TestJoinWaitsForEveryBranch(t *testing.T) {
 	c.start(c.config("b", 1, "d"))
 	c.start(c.config("c", 2, "d"))
 	c.start(join)
-	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a"))
+	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a").Dial)
 	out := c.collect("d")
 	for i := range uint64(5) {
 		s.Send(request(i), nil)
@@ -138,7 +138,7 @@ func TestNoMessageIsLostWhenAnAgentDies(t *testing.T) {
 	slow.Work.Time = workloads.Const(0.01)
 	stop := c.start(slow)
 	c.start(c.config("c", 2))
-	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a"))
+	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a").Dial)
 	const n = 30
 	for i := range uint64(n) {
 		s.Send(request(i), nil)
@@ -166,7 +166,7 @@ func TestAgentsOfANodeShareItsCores(t *testing.T) {
 	c.start(second)
 	outs := []<-chan *agent.Message{c.collect("a"), c.collect("b")}
 	for i, name := range []string{"a", "b"} {
-		s := agent.NewSender(c.ctx, "test", name, c.lookup(name))
+		s := agent.NewSender(c.ctx, "test", name, c.lookup(name).Dial)
 		for r := range uint64(10) {
 			s.Send(request(uint64(i)*100+r), nil)
 		}
@@ -188,7 +188,7 @@ func TestPreemptedWorkIsResumed(t *testing.T) {
 	conf.Discipline = "preemptive"
 	conf.Work.Kind = agent.Burn
 	c.start(conf)
-	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a"))
+	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a").Dial)
 	out := c.collect("a")
 	low, high := request(1), request(2)
 	low.Work, high.Work = []time.Duration{200 * time.Millisecond}, []time.Duration{time.Millisecond}
@@ -208,7 +208,7 @@ func TestFullQueueRejectsFromOutsideAndHoldsBackWithin(t *testing.T) {
 	first.Queue = 2
 	c.start(first)
 	c.start(second)
-	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a"))
+	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a").Dial)
 	rejected, answered := c.collect("a"), c.collect("b")
 	for i := range uint64(20) {
 		s.Send(request(i), nil)
@@ -234,7 +234,7 @@ func TestProgramAnswersEachMessage(t *testing.T) {
 	conf.Work = agent.Work{Kind: agent.Exec, Exec: []string{"sed", "-u", "s/x/y/g"}}
 	c.start(conf)
 	c.start(c.config("b", 1))
-	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a"))
+	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a").Dial)
 	out := c.collect("b")
 	m := request(7)
 	m.Payload = []byte("axa")
@@ -264,7 +264,7 @@ func TestBatchIsServedAsOneUnit(t *testing.T) {
 	full.Batch, waits.Batch, waits.BatchWait = 4, 4, 10*time.Millisecond
 	c.start(full)
 	c.start(waits)
-	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a"))
+	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a").Dial)
 	out := c.collect("a")
 	for i := range uint64(4) {
 		s.Send(request(i), nil)
@@ -274,7 +274,7 @@ func TestBatchIsServedAsOneUnit(t *testing.T) {
 		starts[c.take(out).Hops[0].StartedAt]++
 	}
 	assert.Len(t, starts, 1, "four requests are one service")
-	agent.NewSender(c.ctx, "test", "b", c.lookup("b")).Send(request(9), nil)
+	agent.NewSender(c.ctx, "test", "b", c.lookup("b").Dial).Send(request(9), nil)
 	assert.Equal(t, uint64(9), c.take(c.collect("b")).Request, "a batch that does not fill goes after its wait")
 }
 
@@ -283,7 +283,7 @@ func TestLateRequestsAreDropped(t *testing.T) {
 	conf := c.config("a", 0)
 	conf.DropLate = true
 	c.start(conf)
-	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a"))
+	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a").Dial)
 	m := request(1)
 	m.ExpiresAt = m.CreatedAt - 1
 	s.Send(m, nil)
@@ -304,7 +304,7 @@ func TestSourceMakesItsRequests(t *testing.T) {
 func TestMetricsAndHistogramsAreServed(t *testing.T) {
 	c := newCluster(t)
 	c.start(c.config("a", 0))
-	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a"))
+	s := agent.NewSender(c.ctx, "test", "a", c.lookup("a").Dial)
 	s.Send(request(1), nil)
 	c.take(c.collect("a"))
 	for path, want := range map[string]string{

@@ -10,10 +10,10 @@ import (
 type Sender struct{ box *outbox }
 
 // NewSender starts sending to the agent called name of a run, until ctx ends.
-func NewSender(ctx context.Context, run, name string, l Lookup) *Sender {
+func NewSender(ctx context.Context, run, name string, dial Dial) *Sender {
 	s := &Sender{box: newOutbox(0)}
 	go func() {
-		keepConnected(ctx, l, Hello{Kind: helloMessage, Run: run, From: "driver", To: name}, s.box.serve)
+		keepConnected(ctx, dial, Hello{Kind: helloMessage, Run: run, From: "driver", To: name}, s.box.serve)
 		s.box.close()
 	}()
 	return s
@@ -31,9 +31,9 @@ func (s *Sender) Unsent() int { return s.box.length() }
 
 // Subscribe hands over what ends at the agent called name of a run, each
 // request once, until ctx ends. got is called by one goroutine.
-func Subscribe(ctx context.Context, run, name string, l Lookup, got func(*Message)) {
+func Subscribe(ctx context.Context, run, name string, dial Dial, got func(*Message)) {
 	seen := map[key]bool{}
-	keepConnected(ctx, l, Hello{Kind: helloSubscribe, Run: run, From: "driver", To: name}, func(w *wire) error {
+	keepConnected(ctx, dial, Hello{Kind: helloSubscribe, Run: run, From: "driver", To: name}, func(w *wire) error {
 		var buf []byte
 		for {
 			kind, body, err := readFrame(w.in, buf)

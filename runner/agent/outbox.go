@@ -241,13 +241,16 @@ const (
 	retryMost  = 500 * time.Millisecond
 )
 
-// keepConnected looks the peer up, connects, greets it and lets use have the
-// connection, again and again until ctx ends.
-func keepConnected(ctx context.Context, l Lookup, h Hello, use func(*wire) error) {
+// A Dial connects to a peer, wherever it is at the moment.
+type Dial func(ctx context.Context) (net.Conn, error)
+
+// keepConnected connects, greets the peer and lets use have the connection,
+// again and again until ctx ends.
+func keepConnected(ctx context.Context, dial Dial, h Hello, use func(*wire) error) {
 	pause := retryFirst
 	for ctx.Err() == nil {
 		began := time.Now()
-		if w, err := connect(ctx, l, h); err == nil {
+		if w, err := connect(ctx, dial, h); err == nil {
 			end := context.AfterFunc(ctx, func() { w.conn.Close() })
 			_ = use(w) // whatever ended it, the answer is to connect again
 			end()
@@ -274,8 +277,8 @@ func (l Lookup) Dial(ctx context.Context) (net.Conn, error) {
 	return d.DialContext(ctx, "tcp", address)
 }
 
-func connect(ctx context.Context, l Lookup, h Hello) (*wire, error) {
-	c, err := l.Dial(ctx)
+func connect(ctx context.Context, dial Dial, h Hello) (*wire, error) {
+	c, err := dial(ctx)
 	if err != nil {
 		return nil, err
 	}
