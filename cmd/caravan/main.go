@@ -77,6 +77,7 @@ Start here:
 		newGenerateCommand(a),
 		newVerifyCommand(a),
 		newBenchCommand(a),
+		newLinkemCommand(a),
 		newAgentCommand(a),
 		newSchemaCommand(a),
 		newVersionCommand(a),

@@ -39,7 +39,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newBuild(), newRun(), newWith(), newStart(), newStop(), newList(), newLinks())
+	root.AddCommand(newBuild(), newRun(), newWith(), newStart(), newStop(), newList(), newLinks(), newMeasure())
 	return root
 }
 

@@ -85,7 +85,7 @@ func (m *mesh) redirect(h *host) error {
 			return linkem.Way{}, err
 		}
 		forward, back := m.between(h.name, m.nameOf(to.Addr()))
-		dial := func(ctx context.Context, _ net.Conn) (net.Conn, error) { return dialIn(ctx, h.ns, to) }
+		dial := func(ctx context.Context, _ net.Conn) (net.Conn, error) { return dialIn(ctx, h.ns, to, mark) }
 		return linkem.Way{Dial: dial, Forward: forward, Back: back}, nil
 	})
 	m.relays = append(m.relays, r)

@@ -55,12 +55,12 @@ func listenIn(ns, address string) (ln net.Listener, err error) {
 	return ln, err
 }
 
-// dialIn dials from a namespace with the mark of relays.
-func dialIn(ctx context.Context, ns string, to netip.AddrPort) (conn net.Conn, err error) {
+// dialIn dials from a namespace, with a mark on the packets.
+func dialIn(ctx context.Context, ns string, to netip.AddrPort, tag int) (conn net.Conn, err error) {
 	d := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) error {
 		var fault error
 		err := raw.Control(func(fd uintptr) {
-			fault = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, mark)
+			fault = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, tag)
 		})
 		return errors.Join(err, fault)
 	}}

@@ -56,20 +56,25 @@ const (
 // Measure emulates a link of shape s in both directions between two sockets of
 // this process and says how exactly.
 func Measure(ctx context.Context, s Shape, t Trial) (Accuracy, error) {
-	echo, err := ServeEcho("127.0.0.1:0")
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return Accuracy{}, err
 	}
+	echo := ServeEcho(ln)
 	defer echo.Close()
 	forward, back := NewLink(s, 1), NewLink(s, 2)
 	defer forward.Close()
 	defer back.Close()
-	relay, err := Listen("127.0.0.1:0", To(echo.Addr().String()), []*Link{forward}, []*Link{back})
+	relay, err := Listen("127.0.0.1:0", To(ln.Addr().String()), []*Link{forward}, []*Link{back})
 	if err != nil {
 		return Accuracy{}, err
 	}
 	defer relay.Close()
-	a, err := MeasureAt(ctx, relay.Addr().String(), s, t)
+	conn, err := To(relay.Addr().String())(ctx, nil)
+	if err != nil {
+		return Accuracy{}, fmt.Errorf("measure link: %w", err)
+	}
+	a, err := MeasureOver(ctx, conn, s, t)
 	if err != nil {
 		return Accuracy{}, err
 	}
@@ -79,13 +84,10 @@ func Measure(ctx context.Context, s Shape, t Trial) (Accuracy, error) {
 	return a, nil
 }
 
-// MeasureAt sends a trial to an Echo at an address, over whatever lies on the
-// way, and compares with a link of shape s.
-func MeasureAt(ctx context.Context, address string, s Shape, t Trial) (Accuracy, error) {
-	conn, err := To(address)(ctx, nil)
-	if err != nil {
-		return Accuracy{}, fmt.Errorf("measure link: %w", err)
-	}
+// MeasureOver sends a trial to an Echo at the other end of a connection, over
+// whatever lies on the way, compares with a link of shape s in each direction,
+// and closes the connection.
+func MeasureOver(ctx context.Context, conn net.Conn, s Shape, t Trial) (Accuracy, error) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	a := Accuracy{
@@ -93,6 +95,9 @@ func MeasureAt(ctx context.Context, address string, s Shape, t Trial) (Accuracy,
 		IdealPing:     s.Ideal(headBytes+pingBytes) + s.Ideal(answerBytes),
 		IdealTransfer: s.Ideal(headBytes+t.Transfer) + s.Ideal(answerBytes),
 		PingsN:        t.Pings, TransferN: t.Repeats,
+	}
+	if _, err := exchanges(conn, 1, pingBytes); err != nil { // opens the relay's far side
+		return Accuracy{}, errors.Join(ctx.Err(), err)
 	}
 	pings, err := exchanges(conn, t.Pings, pingBytes)
 	if err != nil {
@@ -133,12 +138,8 @@ type Echo struct {
 	wg       sync.WaitGroup
 }
 
-// ServeEcho listens at a TCP address.
-func ServeEcho(address string) (*Echo, error) {
-	ln, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("echo: %w", err)
-	}
+// ServeEcho answers on a listener, which it then owns.
+func ServeEcho(ln net.Listener) *Echo {
 	e := &Echo{listener: ln}
 	e.wg.Go(func() {
 		for {
@@ -149,11 +150,8 @@ func ServeEcho(address string) (*Echo, error) {
 			e.wg.Go(func() { answer(conn) })
 		}
 	})
-	return e, nil
+	return e
 }
-
-// Addr is where the echo listens.
-func (e *Echo) Addr() net.Addr { return e.listener.Addr() }
 
 // Close stops listening and waits until the clients have gone.
 func (e *Echo) Close() error {

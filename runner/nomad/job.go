@@ -63,7 +63,8 @@ func (b *Backend) group(p *runner.Plan, d runner.Deployment) (*api.TaskGroup, er
 	}
 	g.ReschedulePolicy = &api.ReschedulePolicy{Attempts: new(0), Unlimited: new(false)}
 	g.Disconnect = &api.DisconnectStrategy{LostAfter: new(time.Hour), Replace: new(false)}
-	g.MaxClientDisconnect = new(time.Hour) // the same, for servers before 1.8
+	//lint:ignore SA1019 servers before 1.8 know the same by this name alone
+	g.MaxClientDisconnect = new(time.Hour)
 	g.EphemeralDisk = &api.EphemeralDisk{SizeMB: new(30)}
 	g.Networks = []*api.NetworkResource{{DynamicPorts: []api.Port{{Label: dataPort}, {Label: httpPort}}}}
 	g.Services = []*api.Service{{
