@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"runner/sweep":       {"results"},
 	"results/compare":    {"results"},
 	"results/plots":      {"results"},
+	"results/report":     {},
 	"results/store":      {"results"},
 	"results/criteria":   {"results"},
 	"runner":             {"topology", "workloads", "workloads/placement", "results", "runner/agent"},

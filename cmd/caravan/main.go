@@ -72,6 +72,7 @@ Start here:
 		newRunCommand(a),
 		newSolveCommand(a),
 		newPlotCommand(a),
+		newReportCommand(a),
 		newScenariosCommand(a),
 		newImportCommand(a),
 		newGenerateCommand(a),
