@@ -75,6 +75,8 @@ type SweepOptions struct {
 	// Open finds the text of a scenario, where its name in messages and its
 	// folder differ from what was written.
 	Open func(name string) (shown, dir string, data []byte, err error)
+	// Files are data files of the scenario, taken before the disk is asked.
+	Files map[string][]byte
 	// Check says what is wrong with the expression of a search; nil allows any.
 	Check func(expression string) error
 }
@@ -186,7 +188,9 @@ func (b *sweepBuilder) base(s *Sweep) error {
 
 // load reads the scenario with some fields set.
 func (b *sweepBuilder) load(more ...string) (*Scenario, error) {
-	return Load(b.name, b.data, Options{Set: append(slices.Clone(b.set), more...), Dir: b.dir, Solvers: b.options.Solvers})
+	return Load(b.name, b.data, Options{
+		Set: append(slices.Clone(b.set), more...), Dir: b.dir, Files: b.options.Files, Solvers: b.options.Solvers,
+	})
 }
 
 func (b *sweepBuilder) open(name string) (shown, dir string, data []byte, err error) {

@@ -40,6 +40,34 @@ func (a Axis) within(x float64) bool {
 	return x <= a.Max && (x > a.Min || (x == a.Min && !a.Open))
 }
 
+// Count is how many multiples of the step lie within the bounds; infinite
+// without an upper one.
+func (a Axis) Count() float64 {
+	if a.Step == 0 || math.IsInf(a.Max, 1) {
+		return math.Inf(1)
+	}
+	first, last := math.Ceil(tidy(a.Min/a.Step)), math.Floor(tidy(a.Max/a.Step))
+	if a.Open && first*a.Step == a.Min {
+		first++
+	}
+	return max(0, last-first+1)
+}
+
+// String is the axis for people.
+func (a Axis) String() string {
+	if a.Step == 0 {
+		return "what the others leave"
+	}
+	text := "steps of " + numberValue(a.Step, a.Unit).Text
+	if !a.Open {
+		text += " from " + numberValue(a.Min, a.Unit).Text
+	}
+	if !math.IsInf(a.Max, 1) {
+		text += " to " + numberValue(a.Max, a.Unit).Text
+	}
+	return text
+}
+
 // Neighbours are the points next to one: each axis in its order, from below to
 // above. With diagonals all axes change together, the last fastest.
 func (s *Space) Neighbours(at []Value) [][]Value {

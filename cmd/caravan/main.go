@@ -70,6 +70,7 @@ Start here:
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	root.AddCommand(
 		newRunCommand(a),
+		newSweepCommand(a),
 		newSolveCommand(a),
 		newPlotCommand(a),
 		newReportCommand(a),
@@ -93,7 +94,8 @@ func errorText(ctx context.Context, err error, code int) string {
 	if err == nil {
 		return ""
 	}
-	if code == exitInterrupted && ctx.Err() != nil {
+	var said *exitError
+	if code == exitInterrupted && ctx.Err() != nil && !errors.As(err, &said) {
 		return "interrupted; nothing was saved for the scenario under way"
 	}
 	var quiet *exitError

@@ -43,6 +43,9 @@ type asked struct {
 	solver string        // empty is the scenario's own
 	limit  time.Duration // wall clock, 0 for none
 	trade  *trade        // nil for none
+	// incumbent is a placement to start from, nil for none.
+	incumbent *placement.Placement
+	terse     bool // does without the search for why nothing fits
 }
 
 // prepare reads the scenario that arg names and solves it.
@@ -70,6 +73,7 @@ func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error)
 		p.scenario = withoutJobs(s)
 	}
 	problem := problemOf(p.scenario)
+	problem.Incumbent = ask.incumbent
 	if ask.trade != nil {
 		if err := ask.trade.apply(problem); err != nil {
 			return nil, err
@@ -91,7 +95,7 @@ func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error)
 		return nil, err
 	}
 	p.seconds = time.Since(start).Seconds()
-	if !p.placed() {
+	if !p.placed() && !ask.terse {
 		p.explain(ctx)
 	}
 	return p, ctx.Err()

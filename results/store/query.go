@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -198,6 +199,26 @@ func (s *Store) Pending(ctx context.Context, sweep string) ([]string, error) {
 		out = append(out, hash)
 	}
 	return out, rows.Err()
+}
+
+// Done counts which of the points are completed, and their run time together
+// in seconds.
+func (s *Store) Done(ctx context.Context, hashes []string) (n int, seconds float64, err error) {
+	for chunk := range slices.Chunk(hashes, 1000) {
+		args := make([]any, len(chunk))
+		for i, h := range chunk {
+			args[i] = h
+		}
+		var some int
+		var took float64
+		err := s.db.QueryRowContext(ctx, s.q(`SELECT COUNT(*), COALESCE(SUM(run_seconds), 0) FROM points
+			WHERE state = 'completed' AND hash IN `+rowsOf(1, len(chunk))), args...).Scan(&some, &took)
+		if err != nil {
+			return 0, 0, err
+		}
+		n, seconds = n+some, seconds+took
+	}
+	return n, seconds, nil
 }
 
 // Point reads a point and its state.

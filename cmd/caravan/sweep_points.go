@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"caravan/results"
+	"caravan/results/store"
+	"caravan/runner/sweep"
+	"caravan/scenarios"
+	"caravan/topology"
+	"caravan/workloads/placement"
+)
+
+// The outcomes of a point.
+const (
+	outcomePlaced     = "placed"
+	outcomeInfeasible = "infeasible"
+)
+
+// An executor runs the points of a store, the way caravan run does. It is safe
+// for concurrent use.
+type executor struct {
+	store *store.Store
+	// worker names this process in the store.
+	worker string
+	// inner is how many replications of a point run at the same time.
+	inner int
+
+	mu        sync.Mutex
+	scenarios map[string]store.Scenario
+}
+
+func newExecutor(s *store.Store, worker string, inner int) *executor {
+	return &executor{store: s, worker: worker, inner: max(inner, 1), scenarios: map[string]store.Scenario{}}
+}
+
+// run runs the point of a lease; a point that was completed before is done.
+func (e *executor) run(ctx context.Context, lease sweep.Lease) error {
+	_, err := e.execute(ctx, lease.Hash())
+	return err
+}
+
+// execute runs a point and stores what came of it. fresh is false when the
+// point was completed before.
+func (e *executor) execute(ctx context.Context, hash string) (fresh bool, err error) {
+	start := time.Now()
+	point, err := e.store.Start(ctx, hash, e.worker, start)
+	if errors.Is(err, store.ErrCompleted) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	run, outcome, err := e.simulate(ctx, point)
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	took := time.Since(start)
+	if err != nil {
+		return false, errors.Join(err, e.store.Fail(ctx, hash, e.worker, err.Error(), time.Now(), took))
+	}
+	err = e.store.Complete(ctx, store.Completion{
+		Hash: hash, Worker: e.worker, Version: buildVersion(), Finished: time.Now(), Took: took, Outcome: outcome, Run: run,
+	})
+	if errors.Is(err, store.ErrCompleted) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// simulate solves and simulates a point.
+func (e *executor) simulate(ctx context.Context, point store.Point) (*results.Run, string, error) {
+	s, err := e.scenario(ctx, point)
+	if err != nil {
+		return nil, "", err
+	}
+	ask := asked{solver: point.Solver, terse: true}
+	if point.Warm != "" {
+		if ask.incumbent, err = e.incumbent(ctx, s, point.Warm); err != nil {
+			return nil, "", err
+		}
+	}
+	p, err := solve(ctx, s, ask)
+	if err != nil {
+		return nil, "", err
+	}
+	if !p.placed() {
+		return record(p, nil), outcomeInfeasible, nil
+	}
+	if err := p.findWarmUp(ctx); err != nil {
+		return nil, "", err
+	}
+	quiet := &app{stderr: io.Discard}
+	reps, missed, err := quiet.replicate(ctx, p, e.inner)
+	if err != nil {
+		return nil, "", err
+	}
+	r := record(p, reps)
+	if missed {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("the precision of %v was not reached in %d replications",
+			percentText(p.scenario.Simulate.Precision), len(reps)))
+	}
+	return r, outcomePlaced, nil
+}
+
+// scenario is the point's own.
+func (e *executor) scenario(ctx context.Context, point store.Point) (*scenarios.Scenario, error) {
+	base, err := e.base(ctx, point.Scenario)
+	if err != nil {
+		return nil, err
+	}
+	s, err := scenarios.Load(base.Name, base.Text, scenarios.Options{
+		Set: point.Settings, Seed: &point.Seed, Files: base.Files, Solvers: solverNames(),
+	})
+	if err != nil {
+		return nil, badInput(err)
+	}
+	return s, nil
+}
+
+// base reads a scenario from the store, once.
+func (e *executor) base(ctx context.Context, sha256 string) (store.Scenario, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s, ok := e.scenarios[sha256]; ok {
+		return s, nil
+	}
+	s, err := e.store.Scenario(ctx, sha256)
+	if err == nil {
+		e.scenarios[sha256] = s
+	}
+	return s, err
+}
+
+// incumbent is the placement that another point found, for the scenario of
+// this one.
+func (e *executor) incumbent(ctx context.Context, s *scenarios.Scenario, hash string) (*placement.Placement, error) {
+	r, err := e.store.Run(ctx, hash)
+	if err != nil {
+		return nil, fmt.Errorf("warm start: %w", err)
+	}
+	return placementOf(s, r.Placement), nil
+}
+
+// placementOf gives the items of the scenario the nodes of a list that
+// plan.placements wrote, by name and in order; what the list lacks has none.
+func placementOf(s *scenarios.Scenario, list []results.Placed) *placement.Placement {
+	type item struct {
+		workload, name string
+		instance       int
+	}
+	nodes := map[string]topology.NodeID{}
+	for i, n := range s.Topology.Nodes() {
+		nodes[n.Name] = topology.NodeID(i)
+	}
+	left := map[item][]string{}
+	for _, x := range list {
+		k := item{x.Workload, x.Item, x.Instance}
+		left[k] = append(left[k], x.Node)
+	}
+	take := func(k item) topology.NodeID {
+		names := left[k]
+		if len(names) == 0 {
+			return topology.None
+		}
+		left[k] = names[1:]
+		if id, ok := nodes[names[0]]; ok {
+			return id
+		}
+		return topology.None
+	}
+	out := &placement.Placement{}
+	for _, p := range s.Workload.Pipelines {
+		var row []topology.NodeID
+		for _, op := range p.Operators {
+			row = append(row, take(item{p.Name, op.Name, 0}))
+		}
+		out.Pipelines = append(out.Pipelines, row)
+	}
+	for _, j := range s.Workload.Jobs {
+		var groups [][]topology.NodeID
+		for _, g := range j.Groups {
+			var row []topology.NodeID
+			for k := range g.Count {
+				row = append(row, take(item{j.Name, g.Name, k}))
+			}
+			groups = append(groups, row)
+		}
+		out.Jobs = append(out.Jobs, groups)
+	}
+	return out
+}
