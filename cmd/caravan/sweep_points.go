@@ -12,7 +12,6 @@ import (
 	"caravan/results/store"
 	"caravan/runner/sweep"
 	"caravan/scenarios"
-	"caravan/topology"
 	"caravan/workloads/placement"
 )
 
@@ -144,54 +143,9 @@ func (e *executor) incumbent(ctx context.Context, s *scenarios.Scenario, hash st
 	if err != nil {
 		return nil, fmt.Errorf("warm start: %w", err)
 	}
-	return placementOf(s, r.Placement), nil
-}
-
-// placementOf gives the items of the scenario the nodes of a list that
-// plan.placements wrote, by name and in order; what the list lacks has none.
-func placementOf(s *scenarios.Scenario, list []results.Placed) *placement.Placement {
-	type item struct {
-		workload, name string
-		instance       int
+	p, err := placementOf(s, r.Placement)
+	if err != nil {
+		return nil, fmt.Errorf("warm start from point %s: %w", hash, err)
 	}
-	nodes := map[string]topology.NodeID{}
-	for i, n := range s.Topology.Nodes() {
-		nodes[n.Name] = topology.NodeID(i)
-	}
-	left := map[item][]string{}
-	for _, x := range list {
-		k := item{x.Workload, x.Item, x.Instance}
-		left[k] = append(left[k], x.Node)
-	}
-	take := func(k item) topology.NodeID {
-		names := left[k]
-		if len(names) == 0 {
-			return topology.None
-		}
-		left[k] = names[1:]
-		if id, ok := nodes[names[0]]; ok {
-			return id
-		}
-		return topology.None
-	}
-	out := &placement.Placement{}
-	for _, p := range s.Workload.Pipelines {
-		var row []topology.NodeID
-		for _, op := range p.Operators {
-			row = append(row, take(item{p.Name, op.Name, 0}))
-		}
-		out.Pipelines = append(out.Pipelines, row)
-	}
-	for _, j := range s.Workload.Jobs {
-		var groups [][]topology.NodeID
-		for _, g := range j.Groups {
-			var row []topology.NodeID
-			for k := range g.Count {
-				row = append(row, take(item{j.Name, g.Name, k}))
-			}
-			groups = append(groups, row)
-		}
-		out.Jobs = append(out.Jobs, groups)
-	}
-	return out
+	return &p, nil
 }
