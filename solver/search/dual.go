@@ -124,19 +124,13 @@ func (u *dual) calibrate(cost float64) {
 func (u *dual) reprice(i int) {
 	it := &u.m.items[i]
 	u.book(i, -1)
-	limit := math.Inf(1)
 	if u.wish[i] == nil {
 		u.wish[i] = make([]int32, it.ops)
-	} else {
-		limit = (u.m.cost(it, u.wish[i]) + u.m.pay(it, u.wish[i], u.y)) / it.weight
 	}
 	s := &u.shorts[i]
 	u.p.load(s, it.weight, u.y, u.m.capacity)
 	u.steps++
-	c := u.p.cheapest(it, s, limit, u.wish[i])
-	if c > math.MaxFloat32 { // the last path led off the list
-		c = u.p.cheapest(it, s, math.Inf(1), u.wish[i])
-	}
+	c := u.p.cheapest(it, s, u.wish[i])
 	if u.worth[i] = float64(c) * it.weight; c > math.MaxFloat32 {
 		u.wish[i], u.worth[i] = nil, math.Inf(1)
 		return

@@ -1,14 +1,10 @@
 package search
 
 import (
-	"fmt"
-
 	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
-	"os"
-
 	"slices"
 )
 
@@ -35,14 +31,14 @@ func newRebuild(u *dual, rng *rand.Rand) *rebuild {
 
 // place finds the cheapest path of item i in the room that is left, under
 // prices of a share of about f of the dual ones, and puts it there. It reports
-// whether there is one that costs no more than limit.
-func (b *rebuild) place(i int, f, limit float64) bool {
+// whether there is one.
+func (b *rebuild) place(i int, f float64) bool {
 	it, s := &b.m.items[i], &b.u.shorts[i]
 	b.steps++
 	b.u.p.load(s, it.weight, b.u.y, b.free)
 	b.u.p.shake(b.rng, s, f)
 	path := make([]int32, it.ops)
-	if b.u.p.cheapest(it, s, limit/it.weight, path) > math.MaxFloat32 {
+	if b.u.p.cheapest(it, s, path) > math.MaxFloat32 {
 		return false
 	}
 	b.put(i, path)
@@ -65,34 +61,10 @@ func (b *rebuild) construct(ctx context.Context, evictions int) bool {
 	}
 	size := b.sizes()
 	slices.SortStableFunc(queue, func(i, k int) int { return cmp.Compare(size[k], size[i]) })
-	if os.Getenv("WISH") != "" {
-		for _, i := range queue {
-			if w := b.u.wish[i]; w != nil {
-				b.put(i, slices.Clone(w))
-			}
-		}
-		queue = queue[:0]
-		for v := range b.guests {
-			for b.full(int32(v)) {
-				g := b.guests[v]
-				x := 0
-				for y := range g {
-					if b.regret(int(g[y]))*0+size[g[y]] < size[g[x]] {
-						x = y
-					}
-				}
-				i := int(g[x])
-				b.take(i)
-				queue = append(queue, i)
-			}
-		}
-		println("evicted", len(queue))
-		slices.SortStableFunc(queue, func(i, k int) int { return cmp.Compare(size[k], size[i]) })
-	}
 	for len(queue) > 0 && evictions >= 0 && ctx.Err() == nil {
 		i := queue[0]
 		queue = queue[1:]
-		if b.place(i, 1, math.Inf(1)) {
+		if b.place(i, 1) {
 			continue
 		}
 		before := len(queue)
@@ -123,7 +95,7 @@ func (b *rebuild) force(i int, queue []int) []int {
 	b.u.p.load(s, it.weight, b.plus, b.m.capacity)
 	path := make([]int32, it.ops)
 	b.steps++
-	if b.u.p.cheapest(it, s, math.Inf(1), path) > math.MaxFloat32 {
+	if b.u.p.cheapest(it, s, path) > math.MaxFloat32 {
 		return append(queue, i)
 	}
 	b.put(i, path)
@@ -165,7 +137,7 @@ func (b *rebuild) run(ctx context.Context, steps int64) {
 			break
 		}
 		left := 1 - float64(b.steps-first)/float64(steps)
-		b.change(mean * env("HEAT", 0.02) * left * left)
+		b.change(mean * 0.02 * left * left)
 		if pause--; pause <= 0 && b.total < b.least*(1-1e-12) {
 			b.keep()
 			pause = len(b.paths) / 4
@@ -186,23 +158,19 @@ func (b *rebuild) keep() {
 func (b *rebuild) change(heat float64) {
 	chosen := b.pick()
 	before := b.total
-	limit := before - heat*math.Log(1-b.rng.Float64())
 	b.old = b.old[:0]
-	least := 0.0 // of what is still out
 	for _, i := range chosen {
 		b.old = append(b.old, b.take(i))
-		least += b.least0(i)
 	}
-	f := env("FLO", 0) + b.rng.Float64()*env("FW", 1.2)
+	f := b.rng.Float64() * 1.2
 	placed := 0
 	for _, i := range chosen {
-		least -= b.least0(i)
-		if !b.place(i, f, limit-b.total-least) {
+		if !b.place(i, f) {
 			break
 		}
 		placed++
 	}
-	if placed == len(chosen) && b.total <= limit {
+	if placed == len(chosen) && b.total-before <= -heat*math.Log(1-b.rng.Float64()) {
 		return
 	}
 	for _, i := range chosen[:placed] {
@@ -219,16 +187,16 @@ func (b *rebuild) change(heat float64) {
 func (b *rebuild) pick() []int {
 	n := len(b.paths)
 	first := b.rng.IntN(n)
-	for range int(env("TOUR", 2)) {
+	for range 2 {
 		if i := b.rng.IntN(n); b.regret(i) > b.regret(first) {
 			first = i
 		}
 	}
 	chosen := []int{first}
-	count := min(n, 2+b.rng.IntN(int(env("CNT", 4))))
+	count := min(n, 2+b.rng.IntN(4))
 	for tries := 0; len(chosen) < count && tries < 20; tries++ {
 		i := b.rng.IntN(n)
-		if b.rng.Float64() < env("REL", 0.75) {
+		if b.rng.IntN(4) > 0 {
 			path := b.paths[first]
 			if wish := b.u.wish[first]; wish != nil && b.rng.IntN(2) == 0 {
 				path = wish
@@ -252,39 +220,3 @@ func (b *rebuild) regret(i int) float64 {
 
 // reset returns to the best state.
 func (b *rebuild) reset() { b.set(b.best) }
-
-func (b *rebuild) full(v int32) bool {
-	for _, f := range b.free[int(v)*b.m.dims : (int(v)+1)*b.m.dims] {
-		if f < 0 {
-			return true
-		}
-	}
-	return false
-}
-func (b *rebuild) tell() {
-	var reg, slack float64
-	for i := range b.paths {
-		reg += b.regret(i)
-	}
-	for r, y := range b.u.y {
-		if y > 0 {
-			slack += y * b.free[r]
-		}
-	}
-	println("regret %", int(reg/b.total*1e4), "slack", int(slack/b.total*1e4), "of 1e4; price total", int(b.u.capacityWorth(b.u.y)/b.total*1e4))
-}
-
-var envs = map[string]float64{}
-
-func env(name string, def float64) float64 {
-	x, ok := envs[name]
-	if !ok {
-		if _, err := fmt.Sscan(os.Getenv(name), &x); err != nil {
-			x = def
-		}
-		envs[name] = x
-	}
-	return x
-}
-
-func (b *rebuild) least0(i int) float64 { return float64(b.u.shorts[i].base()) * b.m.items[i].weight }

@@ -27,7 +27,7 @@ type Solver struct {
 
 // listed is how many nodes an item keeps on its short list. Twice as many
 // improve neither bound nor placement by a tenth of a percent on 1,000 nodes.
-var listed = int(env("LISTED", 64))
+const listed = 64
 
 // Solve implements solver.Solver. Problem.MaxSteps bounds how often a pipeline
 // is placed or priced.
@@ -100,8 +100,6 @@ func (r *run) solve(ctx context.Context) (homeless int) {
 	r.start(ctx)
 	if r.b.best != nil {
 		r.b.reset()
-		r.b.tell()
-		defer r.b.tell()
 		r.b.run(ctx, r.limit-r.u.steps-r.b.steps)
 		r.progress()
 	}

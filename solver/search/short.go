@@ -3,9 +3,6 @@ package search
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
-
-	"caravan/workloads/placement"
 )
 
 // A short is an item on a few nodes: what the search prices thousands of
@@ -15,7 +12,6 @@ type short struct {
 	nodes          []int32
 	delay, perByte []float32 // [to*len(nodes)+from]
 	own            []float32 // [op*len(nodes)+node]
-	through        []float32 // as own: the least that a path with op on node costs without prices
 }
 
 func newShort(m *model, it *item, nodes []int32) short {
@@ -32,38 +28,8 @@ func newShort(m *model, it *item, nodes []int32) short {
 			s.own[j*k+a] = float32(m.own(it, j, int(v)))
 		}
 	}
-	s.relate(it)
 	return s
 }
-
-// relate fills through: what an operator on a node costs up to there, and from
-// there on, as if every run fitted and none were crowded.
-func (s *short) relate(it *item) {
-	k := len(s.nodes)
-	s.through = slices.Clone(s.own)
-	after := slices.Clone(s.own)
-	for j := 1; j < it.ops; j++ {
-		e := it.ops - 1 - j
-		for a := range k {
-			before, then := s.through[(j-1)*k+a], after[(e+1)*k+a]
-			in, out := float32(it.bytes[j-1]), float32(it.bytes[e])
-			for h := range k {
-				before = min(before, s.through[(j-1)*k+h]+s.delay[a*k+h]+in*s.perByte[a*k+h])
-				then = min(then, after[(e+1)*k+h]+s.delay[h*k+a]+out*s.perByte[h*k+a])
-			}
-			s.through[j*k+a] += before
-			after[e*k+a] += then
-		}
-	}
-	for x, c := range s.own {
-		if s.through[x] += after[x]; c <= math.MaxFloat32 {
-			s.through[x] -= c
-		}
-	}
-}
-
-// base is the least cost of the item without prices.
-func (s *short) base() float32 { return slices.Min(s.through[:len(s.nodes)]) }
 
 // A pricer finds cheapest paths on short lists. It is the dense one forwards,
 // with the paths.
@@ -76,14 +42,6 @@ type pricer struct {
 	upto   []float32
 	from   []int16 // sender that arrive came from
 	begin  []int16 // first operator of the run that upto ends with
-
-	senders []sender // scratch
-}
-
-// A sender is a node of the list from which messages may come.
-type sender struct {
-	cost float32 // up to it
-	at   int32
 }
 
 func newPricer(m *model, longest, most int) *pricer {
@@ -112,11 +70,10 @@ func (p *pricer) shake(rng *rand.Rand, s *short, f float64) {
 }
 
 // cheapest fills path with the least cost under the loaded prices, and returns
-// that cost; +Inf when no path fits. Paths that cost more than limit without
-// prices count for nothing.
-func (p *pricer) cheapest(it *item, s *short, limit float64, path []int32) float32 {
+// that cost; +Inf when no path fits.
+func (p *pricer) cheapest(it *item, s *short, path []int32) float32 {
 	k := len(s.nodes)
-	p.value(it, s, float32(limit*(1+1e-5))) // more than the sums may be off
+	p.value(it, s)
 	for j := range it.ops {
 		if j > 0 {
 			p.receive(it, s, j)
@@ -149,24 +106,13 @@ func (p *pricer) cheapest(it *item, s *short, limit float64, path []int32) float
 	return best
 }
 
-// value prices every operator on every node of the list that has room for it
-// and lies on a path within the limit.
-func (p *pricer) value(it *item, s *short, limit float32) {
+func (p *pricer) value(it *item, s *short) {
 	dims, k := p.m.dims, len(s.nodes)
 	for j := range it.ops {
 		need, out := it.need[j*dims:(j+1)*dims], p.priced[j*k:(j+1)*k]
-		through := s.through[j*k : (j+1)*k]
 		for a, c := range s.own[j*k : (j+1)*k] {
-			if through[a] > limit {
-				out[a] = float32(math.Inf(1))
-				continue
-			}
-			unit, room := p.unit[a*dims:(a+1)*dims], p.room[a*dims:(a+1)*dims]
 			for d, x := range need {
-				c += float32(x) * unit[d]
-				if x > room[d] {
-					c = float32(math.Inf(1))
-				}
+				c += float32(x) * p.unit[a*dims+d]
 			}
 			out[a] = c
 		}
@@ -177,24 +123,26 @@ func (p *pricer) value(it *item, s *short, limit float32) {
 func (p *pricer) receive(it *item, s *short, j int) {
 	k := len(s.nodes)
 	bytes := float32(it.bytes[j-1])
-	p.senders = p.senders[:0]
-	for h, c := range p.upto[(j-1)*k : j*k] {
-		if c <= math.MaxFloat32 {
-			p.senders = append(p.senders, sender{c, int32(h)})
-		}
+	upto := p.upto[(j-1)*k : j*k]
+	lo, hi := 0, k // senders with a path
+	for lo < hi && upto[lo] > math.MaxFloat32 {
+		lo++
 	}
+	for lo < hi && upto[hi-1] > math.MaxFloat32 {
+		hi--
+	}
+	upto = upto[lo:hi]
 	for a := range k {
-		best, from := float32(math.Inf(1)), int32(-1)
+		best, sender := float32(math.Inf(1)), -1
 		if p.priced[j*k+a] <= math.MaxFloat32 {
-			delay := s.delay[a*k:][:k]
-			slope := s.perByte[a*k:][:len(delay)]
-			for _, x := range p.senders {
-				if c := x.cost + delay[x.at] + bytes*slope[x.at]; c < best {
-					best, from = c, x.at
+			delay, slope := s.delay[a*k+lo:][:len(upto)], s.perByte[a*k+lo:][:len(upto)]
+			for h, c := range upto {
+				if c += delay[h] + bytes*slope[h]; c < best {
+					best, sender = c, h+lo
 				}
 			}
 		}
-		p.arrive[j*k+a], p.from[j*k+a] = best, int16(from)
+		p.arrive[j*k+a], p.from[j*k+a] = best, int16(sender)
 	}
 }
 
@@ -203,18 +151,9 @@ func (p *pricer) end(it *item, s *short, j, a int) {
 	m, k, v := p.m, len(s.nodes), s.nodes[a]
 	best, first := float32(math.Inf(1)), -1
 	room := p.room[a*m.dims : (a+1)*m.dims]
-	var full [placement.Dimensions]float64
 	var sum, work float32
 	for b := j; b >= 0; b-- {
-		if p.priced[b*k+a] > math.MaxFloat32 || b < j && m.alone[v] {
-			break
-		}
-		over := false
-		for d, r := range room {
-			full[d] += it.need[b*m.dims+d]
-			over = over || full[d] > r
-		}
-		if over {
+		if p.priced[b*k+a] > math.MaxFloat32 || b < j && m.alone[v] || !m.fits(it, b, j, room) {
 			break
 		}
 		sum += p.priced[b*k+a]
