@@ -50,7 +50,7 @@ func exact(ctx context.Context, capacity []int64, sizes [][]int64, maxSteps int6
 	s := search{ctx: ctx, best: r.Bins, steps: r.Steps, limit: maxSteps}
 	s.offer(root.round(&relaxed))
 	for int64(len(s.best)) > r.Bound && !s.stopped() {
-		s.target = r.Bound
+		s.target, s.open = r.Bound, nil
 		if !s.run(root, relaxed.patterns) {
 			break
 		}

@@ -2,9 +2,7 @@ package bins
 
 import (
 	"math"
-	"os"
 	"slices"
-	"strconv"
 )
 
 // A pattern is what goes into one bin: copies of kinds.
@@ -35,9 +33,6 @@ type master struct {
 // pivotTolerance is the least pivot and reduced cost that count as non-zero.
 const pivotTolerance = 1e-9
 
-// least is the amount of a pattern, and the share of a bin, that counts as some.
-const least = 1e-6
-
 // newMaster starts from one pattern a kind, the first ones, which so many
 // exchanges follow.
 func newMaster(demand []float64, first []pattern, swaps int) *master {
@@ -47,7 +42,7 @@ func newMaster(demand []float64, first []pattern, swaps int) *master {
 		level: make([]float64, m), dual: make([]float64, m), direct: make([]float64, m),
 	}
 	for i, d := range demand {
-		l.nudged[i] = d + nudge*(1+float64(i*7919%997)/997)
+		l.nudged[i] = d + 1e-7*(1+float64(i*7919%997)/997)
 	}
 	l.reset()
 	return l
@@ -279,21 +274,16 @@ func (l *master) refresh() {
 		swapRows(l.inverse, m, c, best)
 		eliminate(a, l.inverse, m, c)
 	}
-	l.solve(l.nudged)
-	l.pivots = 0
-	l.price()
-}
-
-// solve computes the levels for a demand.
-func (l *master) solve(demand []float64) {
-	m := len(demand)
 	for r := range m {
+		row := l.inverse[r*m : r*m+m]
 		var sum float64
-		for i, v := range l.inverse[r*m : r*m+m] {
-			sum += float64(v * demand[i])
+		for i, v := range row {
+			sum += float64(v * l.nudged[i])
 		}
 		l.level[r] = sum
 	}
+	l.pivots = 0
+	l.price()
 }
 
 func swapRows(a []float64, m, r, s int) {
@@ -339,10 +329,8 @@ func (l *master) value() float64 {
 
 // use is how much of each pattern the relaxation takes, exchanges carried out.
 func (l *master) use() (used []pattern, amount []float64) {
+	const least = 1e-6
 	m := len(l.demand)
-	if clean {
-		l.solve(l.demand)
-	}
 	swapped := make([]float64, l.swaps)
 	for r, b := range l.basis {
 		switch {
@@ -368,7 +356,3 @@ func (l *master) use() (used []pattern, amount []float64) {
 	}
 	return used, amount
 }
-
-var nudge = func() float64 { x, _ := strconv.ParseFloat(os.Getenv("NU"), 64); return x }()
-
-var clean = os.Getenv("CLEAN") != ""
