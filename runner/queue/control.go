@@ -18,7 +18,7 @@ type Order string
 const (
 	Go    Order = ""
 	Drain Order = "drain" // begin no more points
-	Halt  Order = "halt"  // and leave those under way
+	Stop  Order = "stop"  // and abandon those under way
 )
 
 // Give tells every worker of the sweep; they hear it within a second, or a
@@ -44,10 +44,42 @@ func (q *Queue) Order() Order {
 	return q.order
 }
 
+// Stopped is closed once the order to stop has been heard.
+func (q *Queue) Stopped() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.halted
+}
+
 func (q *Queue) hear(o Order) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	switch {
+	case o == Stop && q.order != Stop:
+		close(q.halted)
+	case o != Stop && q.order == Stop:
+		q.halted = make(chan struct{})
+	}
 	q.order = o
+}
+
+// Holds says of each point whether it waits or is under way.
+func (q *Queue) Holds(ctx context.Context, points []string) (map[string]bool, error) {
+	out := make(map[string]bool, len(points))
+	for chunk := range slices.Chunk(points, pushChunk) {
+		args := make([]any, len(chunk))
+		for i, p := range chunk {
+			args[i] = p
+		}
+		held, err := q.client.SMIsMember(ctx, q.keys.members, args...).Result()
+		if err != nil {
+			return nil, fmt.Errorf("asking for points: %w", err)
+		}
+		for i, p := range chunk {
+			out[p] = held[i]
+		}
+	}
+	return out, nil
 }
 
 // A Count says where a sweep's points are.

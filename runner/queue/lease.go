@@ -61,6 +61,13 @@ func (l *Lease) Fail(ctx context.Context, cause error) error {
 	return l.q.release(ctx, []*Lease{l}, 0)
 }
 
+// GiveBack lets another worker have the point at once, as if this delivery had
+// not been.
+func (l *Lease) GiveBack(ctx context.Context) error {
+	l.q.forget(l.id)
+	return l.q.release(ctx, []*Lease{l}, 1)
+}
+
 func (l *Lease) finish(ctx context.Context, cause ...any) error {
 	l.q.forget(l.id)
 	keys := []string{l.q.keys.points, l.q.keys.members, l.q.keys.dead}

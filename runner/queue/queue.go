@@ -105,12 +105,13 @@ type Queue struct {
 	client *redis.Client
 	keys   keys
 
-	mu    sync.Mutex
-	held  map[string]*Lease // by id: those that this process keeps alive
-	ready []*Lease          // held, and not begun
-	epoch string            // of the server's data when last seen; empty before
-	lost  bool              // the epoch changed under us
-	order Order             // last heard
+	mu     sync.Mutex
+	held   map[string]*Lease // by id: those that this process keeps alive
+	ready  []*Lease          // held, and not begun
+	epoch  string            // of the server's data when last seen; empty before
+	lost   bool              // the epoch changed under us
+	order  Order             // last heard
+	halted chan struct{}     // closed while the order is to stop
 
 	fetch   chan struct{} // holds one token: the right to fetch, and to what follows
 	batch   int           // how many to fetch next
@@ -151,7 +152,7 @@ func Open(ctx context.Context, url string, o Options) (*Queue, error) {
 	}
 	q := &Queue{
 		o: o.withDefaults(), client: client, keys: keysOf(o.Sweep),
-		held: map[string]*Lease{}, batch: 1, fetch: make(chan struct{}, 1),
+		held: map[string]*Lease{}, halted: make(chan struct{}), batch: 1, fetch: make(chan struct{}, 1),
 	}
 	q.fetch <- struct{}{}
 	background, stop := context.WithCancel(context.Background())

@@ -65,6 +65,9 @@ func TestEveryPointIsHandedOutOnce(t *testing.T) {
 		producer, a, b := open(t, url, "", 0), open(t, url, "a", 0), open(t, url, "b", 0)
 		require.NoError(t, producer.Push(t.Context(), names(1500)...))
 		require.NoError(t, producer.Push(t.Context(), names(10)...), "again")
+		held, err := producer.Holds(t.Context(), []string{"p0007", "p9999"})
+		require.NoError(t, err)
+		assert.Equal(t, map[string]bool{"p0007": true, "p9999": false}, held)
 		var got []string
 		for i := range 1500 {
 			l, ok, err := []*queue.Queue{a, b}[i/7%2].Claim(t.Context(), 0)
@@ -188,9 +191,11 @@ func TestWorkersHearOrders(t *testing.T) {
 	onEach(t, func(t *testing.T, url string, _ func()) {
 		boss, worker := open(t, url, "", short), open(t, url, "a", short)
 		require.NoError(t, boss.Push(t.Context(), names(100)...))
-		claim(t, worker)
-		require.NoError(t, boss.Give(t.Context(), queue.Halt))
-		require.Eventually(t, func() bool { return worker.Order() == queue.Halt }, long, short/10)
+		l := claim(t, worker)
+		require.NoError(t, boss.Give(t.Context(), queue.Stop))
+		<-worker.Stopped()
+		assert.Equal(t, queue.Stop, worker.Order())
+		require.NoError(t, l.(*queue.Lease).GiveBack(t.Context()))
 		_, ok, err := worker.Claim(t.Context(), 0)
 		require.NoError(t, err)
 		assert.False(t, ok, "a point was handed out after the order")
