@@ -209,20 +209,18 @@ func compareKeys(a, b metricKey) int {
 }
 
 func (s *Store) readNames(ctx context.Context) error {
-	rows, err := s.db.QueryContext(ctx, `SELECT id, name, workload, stat, unit FROM metric_names`)
-	if err != nil {
-		return err
+	type name struct {
+		id  int64
+		key metricKey
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var id int64
-		var k metricKey
-		if err := rows.Scan(&id, &k.name, &k.workload, &k.stat, &k.unit); err != nil {
-			return err
-		}
-		s.metrics[k] = id
+	names, err := collect(ctx, s, func(rows *sql.Rows) (n name, err error) {
+		err = rows.Scan(&n.id, &n.key.name, &n.key.workload, &n.key.stat, &n.key.unit)
+		return n, err
+	}, `SELECT id, name, workload, stat, unit FROM metric_names`)
+	for _, n := range names {
+		s.metrics[n.key] = n.id
 	}
-	return rows.Err()
+	return err
 }
 
 // insert writes what pack made.
@@ -274,7 +272,7 @@ func rowsOf(n, columns int) string {
 // its scenario.
 func (s *Store) Run(ctx context.Context, hash string) (*results.Run, error) {
 	var data []byte
-	err := s.db.QueryRowContext(ctx, s.q(`SELECT data FROM runs WHERE point = (SELECT id FROM points WHERE hash = $1)`), hash).Scan(&data)
+	err := s.row(ctx, `SELECT data FROM runs WHERE point = (SELECT id FROM points WHERE hash = $1)`, []any{hash}, &data)
 	if err != nil {
 		return nil, fmt.Errorf("run of point %s: %w", hash, notFound(err))
 	}
@@ -283,23 +281,15 @@ func (s *Store) Run(ctx context.Context, hash string) (*results.Run, error) {
 
 // Distributions are those of a completed point, by workload and name in order.
 func (s *Store) Distributions(ctx context.Context, hash string) ([]Distribution, error) {
-	rows, err := s.db.QueryContext(ctx, s.q(`SELECT workload, name, data FROM histograms
-		WHERE point = (SELECT id FROM points WHERE hash = $1) ORDER BY workload, name`), hash)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []Distribution
-	for rows.Next() {
-		var d Distribution
+	return collect(ctx, s, func(rows *sql.Rows) (d Distribution, err error) {
 		var data []byte
 		if err := rows.Scan(&d.Workload, &d.Name, &data); err != nil {
-			return nil, err
+			return d, err
 		}
 		if d.Data, err = hdrhistogram.Decode(data); err != nil {
-			return nil, fmt.Errorf("distribution %s of %s of point %s: %w", d.Name, d.Workload, hash, err)
+			return d, fmt.Errorf("distribution %s of %s of point %s: %w", d.Name, d.Workload, hash, err)
 		}
-		out = append(out, d)
-	}
-	return out, rows.Err()
+		return d, nil
+	}, `SELECT workload, name, data FROM histograms
+		WHERE point = (SELECT id FROM points WHERE hash = $1) ORDER BY workload, name`, hash)
 }

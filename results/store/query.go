@@ -43,23 +43,14 @@ type Summary struct {
 
 // Sweeps lists every sweep, the newest last.
 func (s *Store) Sweeps(ctx context.Context) ([]Summary, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT w.id, w.name, w.kind, w.text, w.scenario, w.version, w.created_us, w.control, c.name
+	out, err := collect(ctx, s, func(rows *sql.Rows) (w Summary, err error) {
+		var created int64
+		err = rows.Scan(&w.ID, &w.Name, &w.Kind, &w.Text, &w.Scenario, &w.Version, &created, &w.Control, &w.ScenarioName)
+		w.Created = time.UnixMicro(created).UTC()
+		return w, err
+	}, `SELECT w.id, w.name, w.kind, w.text, w.scenario, w.version, w.created_us, w.control, c.name
 		FROM sweeps w JOIN scenarios c ON c.sha256 = w.scenario ORDER BY w.created_us, w.id`)
 	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []Summary
-	for rows.Next() {
-		var w Summary
-		var created int64
-		if err := rows.Scan(&w.ID, &w.Name, &w.Kind, &w.Text, &w.Scenario, &w.Version, &created, &w.Control, &w.ScenarioName); err != nil {
-			return nil, err
-		}
-		w.Created = time.UnixMicro(created).UTC()
-		out = append(out, w)
-	}
-	if err := rows.Err(); err != nil {
 		return nil, err
 	}
 	for i := range out {
@@ -93,33 +84,58 @@ func (s *Store) Sweep(ctx context.Context, name string) (Summary, error) {
 
 // Counts counts the points of a sweep.
 func (s *Store) Counts(ctx context.Context, sweep string) (Counts, error) {
-	rows, err := s.db.QueryContext(ctx, s.q(`SELECT p.state, COUNT(*), COALESCE(SUM(p.run_seconds), 0)
-		FROM members m JOIN points p ON p.id = m.point WHERE m.sweep = $1 GROUP BY p.state`), sweep)
-	if err != nil {
-		return Counts{}, err
+	type group struct {
+		state   State
+		n       int
+		seconds float64
 	}
-	defer rows.Close()
+	groups, err := collect(ctx, s, func(rows *sql.Rows) (g group, err error) {
+		err = rows.Scan(&g.state, &g.n, &g.seconds)
+		return g, err
+	}, `SELECT p.state, COUNT(*), COALESCE(SUM(p.run_seconds), 0)
+		FROM members m JOIN points p ON p.id = m.point WHERE m.sweep = $1 GROUP BY p.state`, sweep)
 	var c Counts
-	for rows.Next() {
-		var state State
-		var n int
-		var seconds float64
-		if err := rows.Scan(&state, &n, &seconds); err != nil {
-			return c, err
-		}
-		c.Total += n
-		switch state {
+	for _, g := range groups {
+		c.Total += g.n
+		switch g.state {
 		case Queued:
-			c.Queued = n
+			c.Queued = g.n
 		case Running:
-			c.Running = n
+			c.Running = g.n
 		case Failed:
-			c.Failed = n
+			c.Failed = g.n
 		case Completed:
-			c.Completed, c.Seconds = n, seconds
+			c.Completed, c.Seconds = g.n, g.seconds
 		}
 	}
-	return c, rows.Err()
+	return c, err
+}
+
+// collect reads all that a query answers with.
+func collect[T any](ctx context.Context, s *Store, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	var out []T
+	err := s.try(ctx, func() error {
+		out = nil
+		rows, err := s.db.QueryContext(ctx, s.q(query), args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			x, err := scan(rows)
+			if err != nil {
+				return err
+			}
+			out = append(out, x)
+		}
+		return rows.Err()
+	})
+	return out, err
+}
+
+// row reads one row.
+func (s *Store) row(ctx context.Context, query string, args []any, to ...any) error {
+	return s.try(ctx, func() error { return s.db.QueryRowContext(ctx, s.q(query), args...).Scan(to...) })
 }
 
 // rowColumns are what scanRow reads.
@@ -165,40 +181,27 @@ func (s *Store) Find(ctx context.Context, prefix string) ([]Row, error) {
 }
 
 func (s *Store) rows(ctx context.Context, from string, args ...any) ([]Row, error) {
-	rows, err := s.db.QueryContext(ctx, s.q(`SELECT `+rowColumns+` `+from), args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []Row
-	for rows.Next() {
-		r, err := scanRow(rows)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, r)
-	}
-	return out, rows.Err()
+	return collect(ctx, s, scanRow, `SELECT `+rowColumns+` `+from, args...)
 }
 
 // Pending are the hashes of the points of a sweep that are neither completed
 // nor failed, by position and hash: what a queue is rebuilt from.
 func (s *Store) Pending(ctx context.Context, sweep string) ([]string, error) {
-	rows, err := s.db.QueryContext(ctx, s.q(`SELECT p.hash FROM members m JOIN points p ON p.id = m.point
-		WHERE m.sweep = $1 AND p.state IN ('queued', 'running') ORDER BY m.position, p.hash`), sweep)
-	if err != nil {
-		return nil, err
+	return collect(ctx, s, func(rows *sql.Rows) (hash string, err error) { err = rows.Scan(&hash); return hash, err },
+		`SELECT p.hash FROM members m JOIN points p ON p.id = m.point
+		WHERE m.sweep = $1 AND p.state IN ('queued', 'running') ORDER BY m.position, p.hash`, sweep)
+}
+
+// Failures are the points of a sweep whose last run failed, and why.
+func (s *Store) Failures(ctx context.Context, sweep string) (map[string]string, error) {
+	type failure struct{ hash, cause string }
+	list, err := collect(ctx, s, func(rows *sql.Rows) (f failure, err error) { err = rows.Scan(&f.hash, &f.cause); return f, err },
+		`SELECT p.hash, p.error FROM members m JOIN points p ON p.id = m.point WHERE m.sweep = $1 AND p.state = 'error'`, sweep)
+	out := make(map[string]string, len(list))
+	for _, f := range list {
+		out[f.hash] = f.cause
 	}
-	defer rows.Close()
-	var out []string
-	for rows.Next() {
-		var hash string
-		if err := rows.Scan(&hash); err != nil {
-			return nil, err
-		}
-		out = append(out, hash)
-	}
-	return out, rows.Err()
+	return out, err
 }
 
 // Done counts which of the points are completed, and their run time together
@@ -211,8 +214,8 @@ func (s *Store) Done(ctx context.Context, hashes []string) (n int, seconds float
 		}
 		var some int
 		var took float64
-		err := s.db.QueryRowContext(ctx, s.q(`SELECT COUNT(*), COALESCE(SUM(run_seconds), 0) FROM points
-			WHERE state = 'completed' AND hash IN `+rowsOf(1, len(chunk))), args...).Scan(&some, &took)
+		err := s.row(ctx, `SELECT COUNT(*), COALESCE(SUM(run_seconds), 0) FROM points
+			WHERE state = 'completed' AND hash IN `+rowsOf(1, len(chunk)), args, &some, &took)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -234,8 +237,8 @@ func (s *Store) point(ctx context.Context, hash string) (Point, State, error) {
 	p := Point{Hash: hash}
 	var state State
 	var settings, seed string
-	err := s.db.QueryRowContext(ctx, s.q(`SELECT scenario, settings, solver, seed, warm, state FROM points WHERE hash = $1`), hash).
-		Scan(&p.Scenario, &settings, &p.Solver, &seed, &p.Warm, &state)
+	err := s.row(ctx, `SELECT scenario, settings, solver, seed, warm, state FROM points WHERE hash = $1`, []any{hash},
+		&p.Scenario, &settings, &p.Solver, &seed, &p.Warm, &state)
 	if err != nil {
 		return p, state, notFound(err)
 	}
@@ -249,7 +252,7 @@ func (s *Store) point(ctx context.Context, hash string) (Point, State, error) {
 func (s *Store) Scenario(ctx context.Context, sha256 string) (Scenario, error) {
 	sc := Scenario{SHA256: sha256}
 	var files []byte
-	err := s.db.QueryRowContext(ctx, s.q(`SELECT name, text, files FROM scenarios WHERE sha256 = $1`), sha256).Scan(&sc.Name, &sc.Text, &files)
+	err := s.row(ctx, `SELECT name, text, files FROM scenarios WHERE sha256 = $1`, []any{sha256}, &sc.Name, &sc.Text, &files)
 	if err != nil {
 		return sc, fmt.Errorf("scenario %s: %w", sha256, notFound(err))
 	}
@@ -272,31 +275,21 @@ type Sample struct {
 // Samples reads one metric, such as latency and mean, of every completed point
 // of a sweep: by position, hash and workload.
 func (s *Store) Samples(ctx context.Context, sweep, name, stat string) ([]Sample, error) {
-	rows, err := s.db.QueryContext(ctx, s.q(`SELECT p.hash, m.parameters, p.solver, p.seed, k.workload, k.unit, x.value, x.low, x.high, x.n
-		FROM members m JOIN points p ON p.id = m.point
-		CROSS JOIN metric_names k JOIN metrics x ON x.metric = k.id AND x.point = p.id
-		WHERE m.sweep = $1 AND k.name = $2 AND k.stat = $3
-		ORDER BY m.position, p.hash, k.workload`), sweep, name, stat)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []Sample
-	for rows.Next() {
-		var x Sample
+	return collect(ctx, s, func(rows *sql.Rows) (x Sample, err error) {
 		var parameters, seed string
 		var value, low, high sql.NullFloat64
 		if err := rows.Scan(&x.Hash, &parameters, &x.Solver, &seed, &x.Workload, &x.Unit, &value, &low, &high, &x.N); err != nil {
-			return nil, err
+			return x, err
 		}
 		x.Parameters = json.RawMessage(parameters)
 		x.Value, x.Low, x.High = known(value), known(low), known(high)
-		if x.Seed, err = strconv.ParseUint(seed, 10, 64); err != nil {
-			return nil, err
-		}
-		out = append(out, x)
-	}
-	return out, rows.Err()
+		x.Seed, err = strconv.ParseUint(seed, 10, 64)
+		return x, err
+	}, `SELECT p.hash, m.parameters, p.solver, p.seed, k.workload, k.unit, x.value, x.low, x.high, x.n
+		FROM members m JOIN points p ON p.id = m.point
+		CROSS JOIN metric_names k JOIN metrics x ON x.metric = k.id AND x.point = p.id
+		WHERE m.sweep = $1 AND k.name = $2 AND k.stat = $3
+		ORDER BY m.position, p.hash, k.workload`, sweep, name, stat)
 }
 
 func known(x sql.NullFloat64) float64 {

@@ -39,6 +39,7 @@ var ErrNotFound = errors.New("not in the store")
 type Store struct {
 	db       *sql.DB
 	postgres bool
+	again    func(ctx context.Context, attempts int, err error) error // nil: never
 	// writing lets one goroutine write at a time to SQLite, which has one
 	// writer anyway and makes others poll.
 	writing sync.Mutex
@@ -142,6 +143,10 @@ func (s *Store) write(ctx context.Context, f func(tx *sql.Tx) error) error {
 		s.writing.Lock()
 		defer s.writing.Unlock()
 	}
+	return s.try(ctx, func() error { return s.transact(ctx, f) })
+}
+
+func (s *Store) transact(ctx context.Context, f func(tx *sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
