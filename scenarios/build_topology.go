@@ -128,11 +128,17 @@ func apply(to *topology.Node, n *Node, has func(string) bool) {
 		{"colocate", func() { to.NoColocate = !n.Colocate }},
 		{"queue", func() { to.QueueLimit = n.Queue }},
 		{"attributes", func() { to.Attributes = n.Attributes }},
+		{"meta", func() { to.Meta = n.Meta }},
+		{"drivers", func() { to.Drivers = n.Drivers.List }},
+		{"devices", func() { to.Devices = deviceGroups(n.Devices) }},
+		{"interfaces", func() { to.Interfaces = interfaces(n.Interfaces) }},
+		{"max_instances", func() { to.MaxInstances = n.MaxInstances }},
 		{"price", func() { to.PricePerHour = n.Price }},
 		{"power", func() { to.IdleWatts, to.BusyWatts = n.Power.Idle, n.Power.Busy }},
 		{"carbon", func() { to.CarbonPerKWh = n.Carbon }},
 		{"reserved", func() {
 			to.Reserved = topology.Resources{CPU: topology.MHz(n.Reserved.CPU), Memory: topology.Bytes(n.Reserved.Memory), Disk: topology.Bytes(n.Reserved.Disk)}
+			to.ReservedCores, to.ReservedPorts = n.Reserved.Cores, n.Reserved.Ports
 		}},
 		{"location", func() {
 			if n.Location != nil {
@@ -144,6 +150,22 @@ func apply(to *topology.Node, n *Node, has func(string) bool) {
 			f.set()
 		}
 	}
+}
+
+func deviceGroups(list []NodeDevice) []topology.DeviceGroup {
+	var out []topology.DeviceGroup
+	for _, d := range list {
+		out = append(out, topology.DeviceGroup{Vendor: d.Vendor, Type: d.Type, Model: d.Model, Count: d.Count, Attributes: d.Attributes})
+	}
+	return out
+}
+
+func interfaces(list []Interface) []topology.Interface {
+	var out []topology.Interface
+	for _, i := range list {
+		out = append(out, topology.Interface(i))
+	}
+	return out
 }
 
 // fill gives to the fields of from where to has none.

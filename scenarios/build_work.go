@@ -3,7 +3,6 @@ package scenarios
 import (
 	"fmt"
 	"math"
-	"reflect"
 	"time"
 
 	"caravan/topology"
@@ -31,9 +30,7 @@ func (b *builder) buildWorkload(w *Workload) *workloads.Workload {
 	for i := range w.Import {
 		b.importWorkload(&w.Import[i], out, taken)
 	}
-	for i := range out.Jobs {
-		out.Jobs[i].Settle(b.nodes)
-	}
+	b.settle(out.Jobs)
 	if written := len(w.Pipelines) + len(w.Jobs) + len(w.Import); written == 0 && !w.place.has("pipelines") && !w.place.has("jobs") && !w.place.has("import") {
 		b.fault(w.place, "there is no work (allowed: pipelines, jobs or import)")
 	}
@@ -329,35 +326,5 @@ func (b *builder) routes(p *Pipeline, copies []workloads.Pipeline) {
 				clip(b.nodes[c.Source].Name), clip(b.nodes[c.Sink].Name))
 			return
 		}
-	}
-}
-
-func (b *builder) job(j *Job, taken map[string]bool) (workloads.Job, bool) {
-	if j.place.v == nil || j.place.v.kind != mapping || !b.unique(j.place, "job", j.Name, taken) {
-		return workloads.Job{}, false
-	}
-	out := workloads.Job{Name: j.Name, Type: workloads.JobType(j.Type), Priority: j.Priority, SubmitAt: time.Duration(j.Submit)}
-	if len(j.Groups) == 0 {
-		out.Groups = []workloads.Group{b.group(j.Name, &j.GroupFields)}
-		return out, true
-	}
-	for _, k := range keys(reflect.TypeFor[GroupFields]()) {
-		if j.place.has(k) {
-			b.fault(j.place.key(k), "both the job and its groups say %q (allowed: in each group, when there are groups)", k)
-		}
-	}
-	names := map[string]bool{}
-	for i := range j.Groups {
-		g := &j.Groups[i]
-		b.unique(j.place.key("groups").item(i), "group", g.Name, names)
-		out.Groups = append(out.Groups, b.group(g.Name, &g.GroupFields))
-	}
-	return out, true
-}
-
-func (b *builder) group(name string, g *GroupFields) workloads.Group {
-	return workloads.Group{
-		Name: name, Count: g.Count, Demand: g.Demand.resources(),
-		Constraints: b.constraints(g.Constraints, g.place), Duration: time.Duration(g.Duration),
 	}
 }

@@ -98,8 +98,19 @@ type Node struct {
 	Colocate bool `json:"colocate,omitempty" default:"true"`
 	// Queue bounds the requests that wait or run here; 0 is unbounded.
 	Queue int `json:"queue,omitempty" min:"0"`
-	// Attributes are further texts that constraints match.
+	// Attributes are further texts that constraints match, such as
+	// kernel.name: linux.
 	Attributes map[string]string `json:"attributes,omitempty"`
+	// Meta are texts of the operator that constraints match as meta.NAME.
+	Meta map[string]string `json:"meta,omitempty"`
+	// Drivers of tasks that the node has, such as docker. Absent is every one.
+	Drivers Names `json:"drivers,omitempty"`
+	// Devices are accelerators by their kind, apart from gpus.
+	Devices []NodeDevice `json:"devices,omitempty"`
+	// Interfaces are the network cards. Absent is one without a limit.
+	Interfaces []Interface `json:"interfaces,omitempty"`
+	// MaxInstances of jobs at once; 0 is unbounded.
+	MaxInstances int `json:"max_instances,omitempty" min:"0"`
 	// Location in degrees; gives links between located nodes their distance.
 	Location *Location `json:"location,omitempty"`
 	// Price in currency units per hour while the node exists.
@@ -119,6 +130,30 @@ type GPUs struct {
 	Count int `json:"count" min:"0" max:"1024"`
 	// Model of the devices.
 	Model string `json:"model,omitempty"`
+}
+
+// NodeDevice is a number of equal devices of a node.
+type NodeDevice struct {
+	here
+	// Vendor of the devices, such as nvidia.
+	Vendor string `json:"vendor,omitempty"`
+	// Type of the devices, such as gpu.
+	Type string `json:"type"`
+	// Model of the devices.
+	Model string `json:"model,omitempty"`
+	// Count of devices.
+	Count int `json:"count,omitempty" default:"1" min:"1" max:"1024"`
+	// Attributes that the constraints of tasks match as device.attr.NAME, such
+	// as memory: 11 GiB.
+	Attributes map[string]string `json:"attributes,omitempty"`
+}
+
+// Interface is a network card of a node.
+type Interface struct {
+	// Name of the card.
+	Name string `json:"name,omitempty" default:"eth0"`
+	// Mbits are the megabits per second that jobs can reserve; 0 is unbounded.
+	Mbits int `json:"mbits,omitempty" default:"1000" min:"0" max:"10000000"`
 }
 
 // Location is a place on the globe.
@@ -146,6 +181,10 @@ type Reserved struct {
 	Memory Bytes `json:"memory,omitempty"`
 	// Disk set aside.
 	Disk Bytes `json:"disk,omitempty"`
+	// Cores set aside by number from 0, for tasks that ask for whole cores.
+	Cores []int `json:"cores,omitempty" min:"0" max:"1000000"`
+	// Ports of the host set aside.
+	Ports []int `json:"ports,omitempty" min:"1" max:"65535"`
 }
 
 // Attach adds new nodes, each with a link, to existing nodes.

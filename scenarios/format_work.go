@@ -176,41 +176,6 @@ type GPUDemand struct {
 	Model Names `json:"model,omitempty"`
 }
 
-// Job is long-running or terminating work that reserves resources. A job of
-// one group can give the group's fields itself.
-type Job struct {
-	// Name of the job.
-	Name string `json:"name"`
-	// Type is HashiCorp's: service, batch, system or sysbatch.
-	Type string `json:"type,omitempty" default:"service" enum:"service,batch,system,sysbatch"`
-	// Priority of the job, 1 to 100; higher goes first.
-	Priority int `json:"priority,omitempty" default:"50" min:"1" max:"100"`
-	// Submit is when the job arrives.
-	Submit Duration `json:"submit,omitempty" default:"0s"`
-	// Groups of equal instances.
-	Groups []Group `json:"groups,omitempty"`
-	GroupFields
-}
-
-// Group is a number of equal instances that are placed one by one.
-type Group struct {
-	// Name of the group.
-	Name string `json:"name"`
-	GroupFields
-}
-
-// GroupFields are the fields of a group apart from its name.
-type GroupFields struct {
-	here
-	// Count of instances.
-	Count int `json:"count,omitempty" default:"1" min:"1" max:"200000"`
-	Demand
-	// Duration that an instance runs; absent is until the end.
-	Duration Duration `json:"duration,omitempty" default:"0s"`
-	// Constraints on the node of each instance; all must hold.
-	Constraints []Constraint `json:"constraints,omitempty"`
-}
-
 // Import reads a workload from a file of another tool.
 type Import struct {
 	here

@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -46,7 +45,8 @@ type (
 	// FaultDist is a distribution of times; a plain duration is the mean of an
 	// exponential one.
 	FaultDist struct{ Dist workloads.Dist }
-	// Constraint restricts the nodes of an item.
+	// Constraint restricts the nodes of an item: a text such as class == edge,
+	// or the map of a Rule.
 	Constraint struct{ Rule workloads.Constraint }
 	// Next is a choice among operators, in the order of the file.
 	Next struct {
@@ -191,18 +191,6 @@ func (d *decoder) count(p place) int {
 	return n
 }
 
-func (c *Constraint) decode(d *decoder, p place) {
-	s, ok := d.text(p, "a constraint, such as class == edge")
-	if !ok {
-		return
-	}
-	rule, err := parseConstraint(s)
-	if err != nil {
-		d.fault(p, "%s", err)
-	}
-	c.Rule = rule
-}
-
 func (n *Next) decode(d *decoder, p place) {
 	n.setPlace(p)
 	if p.v.kind != mapping {
@@ -221,37 +209,6 @@ func (n *Next) decode(d *decoder, p place) {
 	if total > 1+1e-9 {
 		d.fault(p, "the probabilities add up to %.6g (allowed: at most 1; what is missing to 1 leaves)", total)
 	}
-}
-
-// parseConstraint reads `attribute == value`, `attribute != value` or
-// `attribute in [a, b]`.
-func parseConstraint(s string) (workloads.Constraint, error) {
-	const help = "allowed: attribute == value, attribute != value, attribute in [a, b]"
-	for _, op := range []struct{ text, name string }{{"==", "="}, {"!=", "!="}, {"=", "="}} {
-		left, right, ok := strings.Cut(s, op.text)
-		if !ok {
-			continue
-		}
-		attribute, val := strings.TrimSpace(left), unquote(right)
-		if attribute == "" || val == "" || strings.ContainsAny(attribute, " =!<>") || strings.ContainsAny(val, "=!<>") {
-			return workloads.Constraint{}, fmt.Errorf("%q is not a constraint (%s)", clip(s), help)
-		}
-		return workloads.Constraint{Attribute: attribute, Operator: op.name, Values: []string{val}}, nil
-	}
-	left, right, ok := strings.Cut(s, " in ")
-	right = strings.TrimSpace(right)
-	attribute := strings.TrimSpace(left)
-	if !ok || attribute == "" || strings.Contains(attribute, " ") || !strings.HasPrefix(right, "[") || !strings.HasSuffix(right, "]") {
-		return workloads.Constraint{}, fmt.Errorf("%q is not a constraint (%s)", clip(s), help)
-	}
-	c := workloads.Constraint{Attribute: attribute, Operator: "in"}
-	for item := range strings.SplitSeq(right[1:len(right)-1], ",") {
-		if item = unquote(item); item == "" {
-			return workloads.Constraint{}, fmt.Errorf("%q has an empty value (%s)", clip(s), help)
-		}
-		c.Values = append(c.Values, item)
-	}
-	return c, nil
 }
 
 func unquote(s string) string {

@@ -25,11 +25,14 @@ import (
 func structs() []reflect.Type {
 	return []reflect.Type{
 		reflect.TypeFor[File](), reflect.TypeFor[Topology](), reflect.TypeFor[Defaults](), reflect.TypeFor[Node](),
-		reflect.TypeFor[GPUs](), reflect.TypeFor[Location](), reflect.TypeFor[Power](), reflect.TypeFor[Reserved](),
+		reflect.TypeFor[GPUs](), reflect.TypeFor[NodeDevice](), reflect.TypeFor[Interface](), reflect.TypeFor[Location](), reflect.TypeFor[Power](), reflect.TypeFor[Reserved](),
 		reflect.TypeFor[Link](), reflect.TypeFor[Attach](), reflect.TypeFor[Generate](),
 		reflect.TypeFor[Workload](), reflect.TypeFor[Pipeline](), reflect.TypeFor[Class](), reflect.TypeFor[Arrivals](),
 		reflect.TypeFor[State](), reflect.TypeFor[Trace](), reflect.TypeFor[Closed](), reflect.TypeFor[Operator](),
-		reflect.TypeFor[GPUDemand](), reflect.TypeFor[Job](), reflect.TypeFor[Group](), reflect.TypeFor[Import](),
+		reflect.TypeFor[GPUDemand](), reflect.TypeFor[Job](), reflect.TypeFor[Group](), reflect.TypeFor[Task](),
+		reflect.TypeFor[Device](), reflect.TypeFor[Network](), reflect.TypeFor[Rule](), reflect.TypeFor[Affinity](), reflect.TypeFor[Spread](),
+		reflect.TypeFor[Restart](), reflect.TypeFor[Reschedule](), reflect.TypeFor[Update](), reflect.TypeFor[Migrate](),
+		reflect.TypeFor[Disconnect](), reflect.TypeFor[Import](),
 		reflect.TypeFor[Models](), reflect.TypeFor[Outage](), reflect.TypeFor[LinkChange](), reflect.TypeFor[Step](),
 		reflect.TypeFor[Solve](), reflect.TypeFor[Simulate](),
 	}
@@ -60,7 +63,7 @@ func texts() map[reflect.Type]*jsonschema.Schema {
 		reflect.TypeFor[Share]():        {Types: []string{"string", "number"}, Pattern: `^\s*` + number + `\s*%?\s*$`, Minimum: &zero, Maximum: &one},
 		reflect.TypeFor[Warmup]():       either(&jsonschema.Schema{Const: jsonschema.Ptr[any]("auto")}, ref("Duration")),
 		reflect.TypeFor[Names]():        either(text, &jsonschema.Schema{Type: "array", Items: text}),
-		reflect.TypeFor[Constraint]():   {Type: "string", Pattern: `^\s*[^\s=!]+\s*(==?|!=)\s*\S|^\s*\S+\s+in\s+\[.+\]\s*$`},
+		reflect.TypeFor[Constraint]():   either(&jsonschema.Schema{Type: "string", Pattern: `^\s*[^\s=!<>]+\s*(==?|!=|<=?|>=?)\s*\S|^\s*\S+\s+(in|glob|version|semver|regexp|set_contains|set_contains_any|distinct_property)\s|^\s*\S+\s+(is_set|is_not_set|distinct_property)\s*$|^\s*distinct_hosts\s*$`}, ref("Rule")),
 		reflect.TypeFor[Next]():         {Type: "object", AdditionalProperties: ref("Share")},
 		reflect.TypeFor[DurationDist](): distribution(ref("Duration")),
 		reflect.TypeFor[BytesDist]():    distribution(ref("Bytes")),
@@ -115,7 +118,7 @@ func distribution(q *jsonschema.Schema) *jsonschema.Schema {
 func comments(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, file := range []string{"format.go", "format_work.go", "quantities.go", "import.go"} {
+	for _, file := range []string{"format.go", "format_work.go", "format_jobs.go", "quantities.go", "import.go"} {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
 		require.NoError(t, err)
 		ast.Inspect(parsed, func(n ast.Node) bool {
@@ -187,6 +190,9 @@ func generated(t *testing.T) *jsonschema.Schema {
 	}
 	short("GPUs")
 	short("GPUDemand")
+	root.Defs["Affinity"] = &jsonschema.Schema{Description: root.Defs["Affinity"].Description, AnyOf: []*jsonschema.Schema{
+		{Type: "string"}, root.Defs["Affinity"],
+	}}
 	root.Defs["File"].PatternProperties = map[string]*jsonschema.Schema{"^x-": {}}
 	return root
 }

@@ -213,3 +213,16 @@ func (j *Job) In(n *topology.Node) bool {
 		return ok && err == nil
 	})
 }
+
+// Eligible is how many of the nodes could run group g, as far as they alone
+// decide it.
+func (j *Job) Eligible(g int, nodes []topology.Node) int {
+	count := 0
+	for i := range nodes {
+		allowed := !slices.ContainsFunc(j.Groups[g].Constraints, func(c Constraint) bool { return !c.Allows(&nodes[i]) })
+		if allowed && j.In(&nodes[i]) {
+			count++
+		}
+	}
+	return count
+}

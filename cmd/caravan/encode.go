@@ -141,17 +141,21 @@ func encodeNode(n *topology.Node) string {
 	reserved.mhz("cpu", n.Reserved.CPU)
 	reserved.bytes("memory", n.Reserved.Memory)
 	reserved.bytes("disk", n.Reserved.Disk)
+	reserved.list("cores", numbersOf(n.ReservedCores))
+	reserved.list("ports", numbersOf(n.ReservedPorts))
 	f.group("reserved", reserved)
 	f.text("discipline", string(n.Discipline))
 	f.whole("queue", n.QueueLimit)
 	if n.NoColocate {
 		f.put("colocate", "false")
 	}
-	attributes := &flow{}
-	for _, k := range sortedKeys(n.Attributes) {
-		attributes.put(k, word(n.Attributes[k]))
+	f.table("attributes", n.Attributes)
+	f.table("meta", n.Meta)
+	if len(n.Drivers) > 0 {
+		f.put("drivers", words(n.Drivers))
 	}
-	f.group("attributes", attributes)
+	encodeDevices(f, n)
+	f.whole("max_instances", n.MaxInstances)
 	if c := n.Location; c != nil {
 		f.put("location", fmt.Sprintf("{latitude: %v, longitude: %v}", c.Latitude, c.Longitude))
 	}

@@ -154,24 +154,6 @@ func chainAfter(i int) []int {
 	return []int{i - 1}
 }
 
-func encodeConstraints(f *flow, list []workloads.Constraint) {
-	if len(list) == 0 {
-		return
-	}
-	texts := make([]string, len(list))
-	for i, c := range list {
-		switch {
-		case c.Operator == "in":
-			texts[i] = c.Attribute + " in [" + strings.Join(c.Values, ", ") + "]"
-		case c.Operator == "!=":
-			texts[i] = c.Attribute + " != " + strings.Join(c.Values, ", ")
-		default:
-			texts[i] = c.Attribute + " == " + strings.Join(c.Values, ", ")
-		}
-	}
-	f.put("constraints", words(texts))
-}
-
 func encodeDemand(f *flow, d topology.Resources) {
 	f.mhz("cpu", d.CPU)
 	f.bytes("memory", d.Memory)
@@ -187,40 +169,6 @@ func encodeDemand(f *flow, d topology.Resources) {
 		}
 		f.group("gpus", g)
 	}
-}
-
-func encodeJob(b *strings.Builder, j *workloads.Job) {
-	f := &flow{}
-	f.text("name", j.Name)
-	if j.Type != workloads.Service {
-		f.text("type", string(j.Type))
-	}
-	if j.Priority != 50 {
-		f.whole("priority", j.Priority)
-	}
-	f.span("submit", j.SubmitAt)
-	if len(j.Groups) == 1 && j.Groups[0].Name == j.Name {
-		encodeGroup(f, &j.Groups[0])
-	} else {
-		var groups []string
-		for i := range j.Groups {
-			g := &flow{}
-			g.text("name", j.Groups[i].Name)
-			encodeGroup(g, &j.Groups[i])
-			groups = append(groups, g.String())
-		}
-		f.put("groups", "["+strings.Join(groups, ", ")+"]")
-	}
-	fmt.Fprintf(b, "    - %s\n", f)
-}
-
-func encodeGroup(f *flow, g *workloads.Group) {
-	if g.Count != 1 {
-		f.put("count", strconv.Itoa(g.Count))
-	}
-	encodeDemand(f, g.Demand)
-	f.span("duration", g.Duration)
-	encodeConstraints(f, g.Constraints)
 }
 
 // encodeDist writes a distribution; value writes a quantity with its unit.
