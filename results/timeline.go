@@ -13,7 +13,6 @@ import (
 // A Timeline is what ran where and when during one replication.
 type Timeline struct {
 	Nodes []string // all nodes that there are, in the order of the scenario
-	Cores []int    // of each
 	Spans []Span   // by node, lane and start
 	End   time.Duration
 }
@@ -21,10 +20,13 @@ type Timeline struct {
 // A Span is one stretch of work on a node: an operator that serves a request,
 // or an instance of a job that holds room.
 type Span struct {
-	Node    int // position in Timeline.Nodes
-	Lane    int // of the node: those of one lane do not overlap
-	Of      string
-	Item    string // the operator of the pipeline, or the group of the job, that Of names
+	Node int // position in Timeline.Nodes
+	Lane int // of the node: those of one lane do not overlap
+	Of   string
+	Item string // the operator of the pipeline, or the group of the job, that Of names
+	// Load is the share of the node that the span takes: a core of its cores, or
+	// what a job reserves of the processor.
+	Load    float64
 	StartAt time.Duration
 	EndAt   time.Duration
 	// Interrupt says why the span ended early: preempted, failed or unfinished;
@@ -60,7 +62,7 @@ func (t *Timeline) Arrange() {
 // Within is the part of the timeline between two instants; spans that reach
 // past them are cut.
 func (t *Timeline) Within(from, to time.Duration) *Timeline {
-	out := &Timeline{Nodes: t.Nodes, Cores: t.Cores, End: to}
+	out := &Timeline{Nodes: t.Nodes, End: to}
 	for _, s := range t.Spans {
 		if s.EndAt <= from || s.StartAt >= to {
 			continue
@@ -74,17 +76,17 @@ func (t *Timeline) Within(from, to time.Duration) *Timeline {
 	return out
 }
 
-// Utilisation is the share of each node's cores that was busy in each of n
-// equal stretches between two instants: more spans than cores at one instant
-// count as all cores.
+// Utilisation is the share of each node that was busy in each of n equal
+// stretches between two instants: spans that share a core at one instant count
+// as the whole node at most.
 func (t *Timeline) Utilisation(from, to time.Duration, n int) [][]float64 {
 	type change struct {
 		at time.Duration
-		by int
+		by float64
 	}
 	byNode := make([][]change, len(t.Nodes))
 	for _, s := range t.Within(from, to).Spans {
-		byNode[s.Node] = append(byNode[s.Node], change{s.StartAt, 1}, change{s.EndAt, -1})
+		byNode[s.Node] = append(byNode[s.Node], change{s.StartAt, s.Load}, change{s.EndAt, -s.Load})
 	}
 	out := make([][]float64, len(t.Nodes))
 	edge := func(k int) time.Duration { return from + (to-from)*time.Duration(k)/time.Duration(n) }
@@ -92,12 +94,14 @@ func (t *Timeline) Utilisation(from, to time.Duration, n int) [][]float64 {
 		out[node] = make([]float64, n)
 		slices.SortFunc(changes, func(a, b change) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.by, b.by)) })
 		changes = append(changes, change{at: to})
-		present, at, k := 0, from, 0
+		present, at, k := 0.0, from, 0
 		for _, c := range changes {
 			for at < c.at {
 				upTo := min(c.at, edge(k+1))
-				busy := float64(min(present, t.Cores[node]))
-				out[node][k] += busy * float64(upTo-at) / float64(edge(k+1)-edge(k)) / float64(t.Cores[node])
+				// What is left after sums and differences of loads is no load.
+				if busy := min(present, 1); busy > 1e-9 {
+					out[node][k] += busy * float64(upTo-at) / float64(edge(k+1)-edge(k))
+				}
 				if at = upTo; at == edge(k+1) {
 					k++
 				}

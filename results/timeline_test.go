@@ -15,7 +15,7 @@ import (
 
 func TestLanesDoNotOverlapAndAreNoMoreThanNeeded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		line := results.Timeline{Nodes: []string{"a", "b"}, Cores: []int{1, 2}}
+		line := results.Timeline{Nodes: []string{"a", "b"}}
 		for range rapid.IntRange(0, 40).Draw(t, "spans") {
 			at := time.Duration(rapid.IntRange(0, 50).Draw(t, "at"))
 			line.Spans = append(line.Spans, results.Span{Node: rapid.IntRange(0, 1).Draw(t, "node"), StartAt: at, EndAt: at + time.Duration(rapid.IntRange(1, 20).Draw(t, "long"))})
@@ -37,15 +37,15 @@ func TestLanesDoNotOverlapAndAreNoMoreThanNeeded(t *testing.T) {
 }
 
 func TestUtilisationOfATimeline(t *testing.T) {
-	line := results.Timeline{Nodes: []string{"a", "b"}, Cores: []int{1, 2}, Spans: []results.Span{
-		{Node: 0, StartAt: 0, EndAt: 15}, {Node: 0, StartAt: 12, EndAt: 14},
-		{Node: 1, StartAt: 5, EndAt: 10}, {Node: 1, StartAt: 5, EndAt: 40},
+	line := results.Timeline{Nodes: []string{"a", "b"}, Spans: []results.Span{
+		{Node: 0, Load: 1, StartAt: 0, EndAt: 15}, {Node: 0, Load: 1, StartAt: 12, EndAt: 14},
+		{Node: 1, Load: 0.5, StartAt: 5, EndAt: 10}, {Node: 1, Load: 0.5, StartAt: 5, EndAt: 40},
 	}}
 	assert.Equal(t, [][]float64{{1, 0.5, 0}, {0.5, 0.5, 0.5}}, line.Utilisation(0, 30, 3))
 }
 
 func TestTraceEvents(t *testing.T) {
-	line := results.Timeline{Nodes: []string{"edge", "cloud"}, Cores: []int{1, 1}, Spans: []results.Span{
+	line := results.Timeline{Nodes: []string{"edge", "cloud"}, Spans: []results.Span{
 		{Node: 1, Of: "face", Item: "detect", StartAt: time.Millisecond, EndAt: 3 * time.Millisecond},
 		{Node: 1, Of: "face", Item: "identify", StartAt: 2 * time.Millisecond, EndAt: 4 * time.Millisecond, Interrupt: "preempted"},
 	}}

@@ -119,10 +119,11 @@ func (d *drawing) gantt(ctx context.Context, i int) (plots.Figure, error) {
 			g.Kinds = append(g.Kinds, op.Name)
 		}
 	}
+	nodes := p.scenario.Topology.Nodes()
 	rows := map[int]bool{}
 	hidden := 0
 	for _, s := range t.Spans {
-		if !rows[s.Node] && len(rows) == ganttNodes || s.Lane >= max(ganttLanes, min(t.Cores[s.Node], 2*ganttLanes)) {
+		if !rows[s.Node] && len(rows) == ganttNodes || s.Lane >= max(ganttLanes, min(nodes[s.Node].Cores, 2*ganttLanes)) {
 			hidden++
 			continue
 		}
@@ -177,12 +178,25 @@ func (d *drawing) utilisation(ctx context.Context, i int) (plots.Figure, error) 
 	return u, nil
 }
 
-func (d *drawing) topology(_ context.Context, i int) (plots.Figure, error) {
+func (d *drawing) topology(ctx context.Context, i int) (plots.Figure, error) {
 	p, err := d.plan(i)
 	if err != nil {
 		return nil, err
 	}
-	return mapOf(p, d.runs[i]), nil
+	m := mapOf(p, d.runs[i])
+	if len(p.arriving) == 0 {
+		return m, nil
+	}
+	t, err := d.timeline(ctx, i) // the record of jobs has no load by node
+	if err != nil {
+		return nil, err
+	}
+	for n, share := range t.Utilisation(0, t.End, 1) {
+		if math.IsNaN(m.Sites[n].Load) {
+			m.Sites[n].Load = share[0]
+		}
+	}
+	return m, nil
 }
 
 // mapOf draws the plan's topology with the run's placement and load.
@@ -269,7 +283,7 @@ func tiersOf(top *topology.Topology) []int {
 	var queue []topology.NodeID
 	for n := range nodes {
 		tiers[n] = -1
-		if len(classes) > 1 && nodes[n].Class == nodes[strongest].Class || len(classes) < 2 && n == hub {
+		if degree[hub] == 0 || len(classes) > 1 && nodes[n].Class == nodes[strongest].Class || len(classes) < 2 && n == hub {
 			tiers[n] = 0
 			queue = append(queue, topology.NodeID(n))
 		}

@@ -97,7 +97,7 @@ func timeline(ctx context.Context, r *results.Run, p *plan) (*results.Timeline, 
 	s := p.scenario
 	t := &results.Timeline{}
 	for _, n := range s.Topology.Nodes() {
-		t.Nodes, t.Cores = append(t.Nodes, n.Name), append(t.Cores, max(n.Cores, 1))
+		t.Nodes = append(t.Nodes, n.Name)
 	}
 	first := 0
 	if len(r.Replications) > 0 {
@@ -108,6 +108,7 @@ func timeline(ctx context.Context, r *results.Run, p *plan) (*results.Timeline, 
 		pl := &s.Workload.Pipelines[x.Pipeline]
 		t.Spans = append(t.Spans, results.Span{
 			Node: int(x.Node), Of: pl.Name, Item: pl.Operators[x.Operator].Name,
+			Load:    1 / float64(max(s.Topology.Nodes()[x.Node].Cores, 1)),
 			StartAt: x.StartAt, EndAt: x.EndAt, Interrupt: interruptName(x.Interrupt),
 		})
 	}
@@ -118,7 +119,12 @@ func timeline(ctx context.Context, r *results.Run, p *plan) (*results.Timeline, 
 	if len(p.arriving) > 0 {
 		err = p.simulateJobs(ctx, &rep, func(h jobs.Holding) {
 			job := &p.arriving[h.Job]
-			t.Spans = append(t.Spans, results.Span{Node: int(h.Node), Of: job.Name, Item: job.Groups[h.Group].Name, StartAt: h.StartAt, EndAt: h.EndAt})
+			group := &job.Groups[h.Group]
+			span := results.Span{Node: int(h.Node), Of: job.Name, Item: group.Name, StartAt: h.StartAt, EndAt: h.EndAt}
+			if whole := s.Topology.Nodes()[h.Node].CPU; whole > 0 {
+				span.Load = float64(group.Demand.CPU) / float64(whole)
+			}
+			t.Spans = append(t.Spans, span)
 		})
 		if err != nil {
 			return nil, err

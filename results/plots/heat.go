@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -75,6 +76,20 @@ func (h Heat) draw(s sheet, b box) {
 	}
 	f.axes()
 	z.bar(s, box{f.right + 6, f.top, f.right + 6 + colourBar, f.bottom})
+	for i, r := range h.Grid {
+		for j, v := range r {
+			hint(s.surface, box{f.x.at(float64(j) - 0.5), f.y.at(float64(i) + 0.5), f.x.at(float64(j) + 0.5), f.y.at(float64(i) - 0.5)},
+				fmt.Sprintf("%s: %s\n%s: %s\n%s: %s", h.X.Label, h.X.Names[j], h.Y.Label, h.Y.Names[i], z.label(), h.said(v*z.factor)))
+		}
+	}
+}
+
+// said is a value in words, or what its absence means.
+func (h Heat) said(v float64) string {
+	if math.IsNaN(v) {
+		return cmp.Or(h.Empty, "infeasible")
+	}
+	return significant(v, 4)
 }
 
 // spread is a scale of colours, which has to have two ends.
@@ -98,10 +113,7 @@ func some(names []string, most int) []string {
 }
 
 func emptyKey(means string) key {
-	if means == "" {
-		means = "infeasible"
-	}
-	return key{means, func(s surface, b box) { emptyCell(s, box{b.left + 4, b.top, b.right, b.bottom}) }}
+	return key{cmp.Or(means, "infeasible"), func(s surface, b box) { emptyCell(s, box{b.left + 4, b.top, b.right, b.bottom}) }}
 }
 
 func emptyCell(s surface, b box) {

@@ -86,6 +86,15 @@ type surface interface {
 	encode() ([]byte, error)
 }
 
+// A hinter is a surface that can say more to those who point at a place.
+type hinter interface{ hint(b box, text string) }
+
+func hint(s surface, b box, text string) {
+	if h, ok := s.(hinter); ok {
+		h.hint(b, text)
+	}
+}
+
 // hatch draws slanted lines across a box, and nothing beside it.
 func hatch(s surface, b box, c color.NRGBA, apart float64) {
 	w, h := b.width(), b.height()

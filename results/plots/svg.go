@@ -87,4 +87,11 @@ func (s *svg) write(l letter) {
 	fmt.Fprintf(&s.b, ">%s</text>\n", html.EscapeString(l.text))
 }
 
+// hint covers a box with nothing that can be seen and a title, which browsers
+// show to those who point at it.
+func (s *svg) hint(b box, text string) {
+	fmt.Fprintf(&s.b, `<rect x="%s" y="%s" width="%s" height="%s" fill-opacity="0"><title>%s</title></rect>`+"\n",
+		short(b.left), short(b.top), short(b.width()), short(b.height()), html.EscapeString(text))
+}
+
 func (s *svg) encode() ([]byte, error) { return append(s.b.Bytes(), "</svg>\n"...), nil }

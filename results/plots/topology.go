@@ -57,19 +57,6 @@ func (m Map) Table() Table {
 	return t
 }
 
-// leastSlot is how narrow a site may be before its tier is broken into lines:
-// about as wide as its longest name, or a dot where there are many.
-func (m Map) leastSlot(row []int) float64 {
-	if len(row) > 36 {
-		return 8
-	}
-	longest := 0
-	for _, i := range row {
-		longest = max(longest, len([]rune(m.Sites[i].Name)))
-	}
-	return math.Max(20, math.Min(46, 7+3.6*float64(longest)))
-}
-
 // rows are the tiers that have sites, from the top.
 func (m Map) rows() [][]int {
 	var rows [][]int
@@ -82,12 +69,44 @@ func (m Map) rows() [][]int {
 	return slices.DeleteFunc(rows, func(r []int) bool { return len(r) == 0 })
 }
 
+// Heights of a tier: of its first line of sites and of each further one; tiers
+// of many sites are blocks of dots.
+const (
+	firstLine, nextLine = 46.0, 25.0
+	manySites           = 36
+	dotPitch            = 5.0
+)
+
 func (m Map) height(width float64) float64 {
 	n := 0.0
 	for _, r := range m.rows() {
-		n += 1 + 0.55*(m.folds(r, width)-1)
+		n += m.tierHeight(r, width-reserved)
 	}
-	return math.Min(520, 34+46*n)
+	return math.Max(120, math.Min(600, n+34))
+}
+
+// reserved is about what the bar of colours takes.
+const reserved = 50
+
+func (m Map) tierHeight(row []int, width float64) float64 {
+	lines := m.folds(row, width)
+	if len(row) > manySites {
+		return 20 + dotPitch*lines
+	}
+	return firstLine + nextLine*(lines-1)
+}
+
+// leastSlot is how narrow a site may be before its tier is broken into lines:
+// about as wide as its longest name, or a dot where there are many.
+func (m Map) leastSlot(row []int) float64 {
+	if len(row) > manySites {
+		return dotPitch
+	}
+	longest := 0
+	for _, i := range row {
+		longest = max(longest, len([]rune(m.Sites[i].Name)))
+	}
+	return math.Max(20, math.Min(46, 7+3.6*float64(longest)))
 }
 
 // folds is how many lines a tier is broken into.
@@ -111,6 +130,10 @@ func (m Map) draw(s sheet, b box) {
 	for i := range m.Sites {
 		m.site(s, at[i], m.Sites[i], slot[i])
 	}
+	for i, c := range at {
+		half := math.Max(2.5, math.Min(18, slot[i]/2))
+		hint(s.surface, box{c.x - half, c.y - math.Min(half, 6), c.x + half, c.y + math.Min(half, 6)}, m.Sites[i].hint())
+	}
 	z.bar(s, box{b.right + 8, whole.top + 8, b.right + 8 + colourBar, whole.bottom - 8})
 }
 
@@ -120,26 +143,31 @@ func (m Map) draw(s sheet, b box) {
 func (m Map) place(b box) (at []point, slot []float64) {
 	at, slot = make([]point, len(m.Sites)), make([]float64, len(m.Sites))
 	rows := m.rows()
-	lines := 0.0
+	sum := 0.0
 	for _, r := range rows {
-		lines += 1 + 0.55*(m.folds(r, b.width())-1)
+		sum += m.tierHeight(r, b.width())
 	}
-	pitch := b.height() / lines
+	stretch := b.height() / sum
 	y := b.top
 	for k, row := range rows {
 		if k > 0 {
 			m.order(row, at)
 		}
+		high := stretch * m.tierHeight(row, b.width())
 		folds := int(m.folds(row, b.width()))
 		per := (len(row) + folds - 1) / folds
+		next, first := stretch*nextLine, stretch*firstLine/2
+		if len(row) > manySites {
+			next, first = stretch*dotPitch, stretch*12
+		}
 		for i, site := range row {
 			line, column := i%folds, i/folds
 			// Lines are shifted so that no site stands below another.
 			slot[site] = b.width() / (float64(per) + 1 - 1/float64(folds))
 			shift := 0.5 + float64(line)/float64(folds)
-			at[site] = point{b.left + slot[site]*(float64(column)+shift), y + pitch*(0.5+0.55*float64(line))}
+			at[site] = point{b.left + slot[site]*(float64(column)+shift), y + first + next*float64(line)}
 		}
-		y += pitch * (1 + 0.55*float64(folds-1))
+		y += high
 	}
 	return at, slot
 }
@@ -167,6 +195,9 @@ func (m Map) wire(s sheet, at []point, w Wire) {
 	c, width := rgb(0xa0a0a0), 0.7
 	if !math.IsNaN(w.Load) {
 		c, width = cividis(w.Load), 0.7+1.6*math.Min(w.Load, 1)
+	}
+	if len(m.Wires) > 200 { // a cloud rather than a thicket
+		c, width = faded(c, 0.25), width*0.4
 	}
 	a, b := at[w.From], at[w.To]
 	if bow := m.bow(at, w); bow > 0 {
@@ -215,7 +246,7 @@ func (m Map) site(s sheet, c point, x Site, slot float64) {
 	}
 	name := x.Name
 	if slot < 18 { // a dot
-		s.draw(circle(c, math.Max(1.5, math.Min(4, slot/2.5))), shade{fill: ground, stroke: black, width: 0.4})
+		s.draw(circle(c, math.Max(1.2, math.Min(4, slot/2.6))), shade{fill: ground, stroke: black, width: 0.4})
 		return
 	}
 	half := math.Min(s.width(name, tickSize)/2+4, slot/2-1.5)
@@ -228,6 +259,15 @@ func (m Map) site(s sheet, c point, x Site, slot float64) {
 		s.draw(polygon(under.corners()...), filled(faded(white, 0.85)))
 		s.say(point{c.x, b.bottom + 2}, items, tickSize, topCentre, black)
 	}
+}
+
+// hint is all that is known of the site.
+func (x Site) hint() string {
+	lines := []string{x.Name}
+	if !math.IsNaN(x.Load) {
+		lines = append(lines, "utilisation "+significant(100*x.Load, 3)+" %")
+	}
+	return strings.Join(append(lines, x.Items...), "\n")
 }
 
 // items is what runs on the site, or how many things where they do not fit.

@@ -59,7 +59,8 @@ func written(t *testing.T) string {
 }
 
 func TestTheSameReportGivesTheSameBytes(t *testing.T) {
-	assert.True(t, written(t) == written(t))
+	first, second := written(t), written(t)
+	assert.True(t, first == second)
 }
 
 func TestTextsCannotBecomeMarkup(t *testing.T) {
