@@ -24,14 +24,15 @@ func (b *builder) buildWorkload(w *Workload) *workloads.Workload {
 	}
 	for i := range w.Jobs {
 		if job, ok := b.job(&w.Jobs[i], taken); ok {
-			out.Jobs = append(out.Jobs, job)
+			out.Jobs = append(out.Jobs, b.jobCopies(&w.Jobs[i], job)...)
 		}
 	}
+	written := len(out.Jobs)
 	for i := range w.Import {
 		b.importWorkload(&w.Import[i], out, taken)
 	}
-	b.settle(out.Jobs)
-	if written := len(w.Pipelines) + len(w.Jobs) + len(w.Import); written == 0 && !w.place.has("pipelines") && !w.place.has("jobs") && !w.place.has("import") {
+	b.settle(out.Jobs[written:])
+	if len(w.Pipelines)+len(w.Jobs)+len(w.Import) == 0 && !w.place.has("pipelines") && !w.place.has("jobs") && !w.place.has("import") {
 		b.fault(w.place, "there is no work (allowed: pipelines, jobs or import)")
 	}
 	return out

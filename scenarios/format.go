@@ -24,6 +24,12 @@ type File struct {
 	Faults []Outage `json:"faults,omitempty"`
 	// LinkChanges give links another bandwidth or latency during the run.
 	LinkChanges []LinkChange `json:"link_changes,omitempty"`
+	// ControlPlane says how the orchestrator that places jobs during a run
+	// behaves. With it, or with events, jobs are simulated through queues of
+	// evaluations, schedulers, plans, evictions, deployments and drains.
+	ControlPlane *ControlPlane `json:"controlplane,omitempty"`
+	// Events are done to the cluster, or happen to it, at set times.
+	Events []Event `json:"events,omitempty"`
 	// Solve says how work is placed.
 	Solve Solve `json:"solve,omitempty" default:"{}"`
 	// Simulate says how long and how often the run is simulated.

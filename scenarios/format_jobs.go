@@ -14,6 +14,11 @@ type Job struct {
 	Priority int `json:"priority,omitempty" default:"50" min:"1" max:"100"`
 	// Submit is when the job arrives.
 	Submit Duration `json:"submit,omitempty" default:"0s"`
+	// Copies replicates the job: name-1 to name-COPIES.
+	Copies int `json:"copies,omitempty" min:"1" max:"200000"`
+	// Over is the span from submit on within which the copies are submitted,
+	// at instants drawn at random; absent submits all at once.
+	Over Duration `json:"over,omitempty" default:"0s"`
 	// Region is the federation domain that the job is submitted to.
 	Region string `json:"region,omitempty"`
 	// Datacenters where it may run, or patterns such as dc*. Absent is all.

@@ -35,6 +35,9 @@ type Scenario struct {
 	Simulate    SimulateSpec
 	Faults      []workloads.Fault
 	LinkChanges []workloads.LinkChange
+	// ControlPlane is nil where jobs are placed without an orchestrator.
+	ControlPlane *ControlPlaneSpec
+	Events       []workloads.Event
 
 	// Warnings are doubts that do not keep the scenario from running.
 	Warnings []string
@@ -147,6 +150,8 @@ func build(name string, root *value, o Options, f *faults) *Scenario {
 	s.Simulate = b.simulate(&file.Simulate)
 	s.Faults = b.outages(file.Faults)
 	s.LinkChanges = b.changes(file.LinkChanges)
+	s.Events = b.events(file.Events, s.Workload)
+	s.ControlPlane = b.controlPlane(file, s.Events)
 	s.Topology = b.topology
 	if len(f.list) == 0 {
 		b.check(s, &file.Workload)

@@ -112,7 +112,7 @@ func addSolverFlags(cmd *cobra.Command, name, compare *string) {
 // empty name stands for the scenario's own.
 func chosenSolvers(name, compare string) ([]string, error) {
 	if compare != "" {
-		names, err := splitList(compare, solverNames())
+		names, err := splitList(compare, append(solverNames(), deciderNames()...))
 		if err != nil {
 			return nil, badInput(fmt.Errorf("--compare: %w", err))
 		}
@@ -121,7 +121,7 @@ func chosenSolvers(name, compare string) ([]string, error) {
 		}
 		return names, nil
 	}
-	if name != "" && !contains(solverNames(), name) {
+	if name != "" && !contains(solverNames(), name) && !contains(deciderNames(), name) {
 		return nil, badInput(fmt.Errorf("--solver: %w", notOneOf(name, solverNames())))
 	}
 	return []string{name}, nil

@@ -34,6 +34,8 @@ type plan struct {
 	// arriving are the jobs that come and go during the run; the scenario and
 	// its solution do without them.
 	arriving []workloads.Job
+	// decider chooses nodes under a control plane; empty without one.
+	decider  string
 	warmUp   time.Duration
 	warnings []string
 }
@@ -60,7 +62,7 @@ func prepare(ctx context.Context, a *app, f *scenarioFlags, arg string, ask aske
 // solve answers the scenario's problem.
 func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error) {
 	name := ask.solver
-	if name == "" {
+	if name == "" || s.ControlPlane != nil {
 		name = s.Solve.Solver
 	}
 	algorithm, err := newSolver(name, ask.limit)
@@ -68,7 +70,11 @@ func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error)
 		return nil, err
 	}
 	p := &plan{scenario: s, solver: name}
-	if arriving(s.Workload.Jobs) {
+	if s.ControlPlane != nil {
+		if err := p.takeControl(ask.solver); err != nil {
+			return nil, err
+		}
+	} else if arriving(s.Workload.Jobs) {
 		p.arriving = s.Workload.Jobs
 		p.scenario = withoutJobs(s)
 	}
@@ -170,7 +176,11 @@ func simulate(ctx context.Context, p *plan, first, last, workers int, done func(
 	reps := make([]results.Replication, last-first)
 	err := sweep.Each(ctx, len(reps), workers, func(ctx context.Context, i int) error {
 		rep, err := sim.Run(ctx, p.configOf(first+i))
-		if err == nil && len(p.arriving) > 0 {
+		switch {
+		case err != nil:
+		case p.decider != "":
+			err = p.simulateControl(ctx, &rep, nil)
+		case len(p.arriving) > 0:
 			err = p.simulateJobs(ctx, &rep, nil)
 		}
 		if err != nil {
@@ -212,7 +222,7 @@ func record(p *plan, reps []results.Replication) *results.Run {
 func stampOf(p *plan) results.Stamp {
 	return results.Stamp{
 		Version: buildVersion(), Seed: p.scenario.Seed,
-		ScenarioSHA256: p.scenario.SHA256, Solver: p.solver,
+		ScenarioSHA256: p.scenario.SHA256, Solver: p.name(),
 	}
 }
 

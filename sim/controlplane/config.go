@@ -7,17 +7,20 @@ import (
 	"caravan/sim/des"
 	"caravan/topology"
 	"caravan/workloads"
+	"caravan/workloads/cluster"
 )
 
 // Config is everything that a simulation depends on.
 type Config struct {
 	Topology *topology.Topology
 	Jobs     []workloads.Job // submitted at their SubmitAt
-	Events   []Event
+	Events   []workloads.Event
 	Faults   []workloads.Fault // of nodes
 	Absent   []topology.NodeID // that join later
+	// Fleet is the machines of the topology.
+	Fleet *cluster.Fleet
 	// NewDecider makes the decider of a region.
-	NewDecider func(region string) Decider
+	NewDecider func(region string) (Decider, error)
 	Options
 	// Duration is the horizon; 0 runs until nothing can change any more.
 	Duration    time.Duration
@@ -28,7 +31,7 @@ type Config struct {
 }
 
 // Options are the constants of the model; the zero value of each means the
-// default, HashiCorp's where it has one.
+// default, HashiCorp's where it has one, and a time below 0 none at all.
 type Options struct {
 	// Workers schedule at the same time, in each region. Default 4.
 	Workers int
@@ -68,18 +71,20 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.Workers = cmp.Or(o.Workers, 4)
-	o.DecisionTime = cmp.Or(o.DecisionTime, time.Millisecond)
-	o.PlacementTime = cmp.Or(o.PlacementTime, 500*time.Microsecond)
-	o.VerifyTime = cmp.Or(o.VerifyTime, time.Millisecond)
-	o.CommitTime = cmp.Or(o.CommitTime, 5*time.Millisecond)
-	o.NackTimeout = cmp.Or(o.NackTimeout, time.Minute)
+	for _, x := range []struct {
+		value    *time.Duration
+		fallback time.Duration
+	}{
+		{&o.DecisionTime, time.Millisecond}, {&o.PlacementTime, 500 * time.Microsecond}, {&o.VerifyTime, time.Millisecond},
+		{&o.CommitTime, 5 * time.Millisecond}, {&o.NackTimeout, time.Minute}, {&o.ReportTime, 200 * time.Millisecond},
+		{&o.Forwarding, 50 * time.Millisecond}, {&o.SubmitRetry, 30 * time.Second},
+	} {
+		*x.value = max(0, cmp.Or(*x.value, x.fallback))
+	}
 	o.Broker = o.Broker.withDefaults()
 	o.ServiceAttempts = cmp.Or(o.ServiceAttempts, 5)
 	o.BatchAttempts = cmp.Or(o.BatchAttempts, 2)
-	o.ReportTime = cmp.Or(o.ReportTime, 200*time.Millisecond)
 	o.PullRate = cmp.Or(o.PullRate, 100e6)
-	o.Forwarding = cmp.Or(o.Forwarding, 50*time.Millisecond)
-	o.SubmitRetry = cmp.Or(o.SubmitRetry, 30*time.Second)
 	return o
 }
 
@@ -91,46 +96,9 @@ func (o *Options) attempts(k Kind) int {
 	return o.ServiceAttempts
 }
 
-// An Action is what an [Event] does.
-type Action string
-
-// The actions.
-const (
-	Submit    Action = "submit"    // Job: a new one, or a new version
-	Stop      Action = "stop"      // Name
-	Scale     Action = "scale"     // Name, Group, Count
-	Promote   Action = "promote"   // Name: its canaries
-	Drain     Action = "drain"     // Nodes, within Limit
-	Enable    Action = "enable"    // Nodes, which a drain left ineligible
-	Disable   Action = "disable"   // Nodes take no new work
-	Join      Action = "join"      // Nodes that were absent
-	Fail      Action = "fail"      // Nodes stop working, or all of Region and its servers
-	Repair    Action = "repair"    // what failed
-	Partition Action = "partition" // Nodes lose their servers and work on
-	Heal      Action = "heal"      // what was parted
-)
-
-// An Event is something that happens at a set time.
-type Event struct {
-	At     time.Duration
-	Action Action
-	Job    *workloads.Job
-	Name   string // of a job
-	Group  string // empty is the first
-	Count  int
-	Nodes  []topology.NodeID
-	Region string
-	// Limit of a drain: what still runs then is stopped. 0 is without limit,
-	// below 0 at once.
-	Limit        time.Duration
-	IgnoreSystem bool // a drain leaves jobs of every node alone
-	// Stagger is between one node of a drain and the next.
-	Stagger time.Duration
-}
-
 // The kinds of event.
 const (
-	evScript     uint8 = iota // index: an Event
+	evScript     uint8 = iota // index: one of Config.Events
 	evSubmit                  // index: of Config.Jobs
 	evFault                   // index: a fault begins
 	evRepair                  // index: and ends

@@ -7,6 +7,7 @@ import (
 
 	"caravan/sim/des"
 	"caravan/topology"
+	"caravan/workloads"
 	"caravan/workloads/cluster"
 )
 
@@ -25,7 +26,7 @@ type drain struct {
 
 // A drainStep is the rest of a drain that takes one node after another.
 type drainStep struct {
-	event *Event
+	event *workloads.Event
 	next  int
 }
 
@@ -41,7 +42,7 @@ func (r *run) drainNext(i int32) {
 
 // startDrain takes a node out of service: it gets no new work, and what runs
 // there moves.
-func (g *region) startDrain(n *node, e *Event) {
+func (g *region) startDrain(n *node, e *workloads.Event) {
 	gen := uint16(1)
 	if n.drain != nil {
 		gen = n.drain.gen + 1

@@ -131,7 +131,7 @@ func (r *reconciler) mayTake(n topology.NodeID, ask cluster.Amount) bool {
 	if !g.state.Standing(n).Takes() {
 		return false
 	}
-	free := g.run.fleet.Machine(n).Capacity.Less(g.state.Used(n))
+	free := g.run.c.Fleet.Machine(n).Capacity.Less(g.state.Used(n))
 	if free.Covers(ask) {
 		return true
 	}

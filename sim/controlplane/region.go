@@ -66,8 +66,8 @@ func newRegion(r *run, name string, id int) *region {
 }
 
 // found makes the state: the members that are there are ready.
-func (g *region) found() {
-	g.state = cluster.New(g.run.fleet)
+func (g *region) found() (err error) {
+	g.state = cluster.New(g.run.c.Fleet)
 	for i := range g.run.nodes {
 		n := &g.run.nodes[i]
 		if int(n.region) != g.id {
@@ -80,7 +80,8 @@ func (g *region) found() {
 			g.state.SetStanding(n, cluster.Standing{Status: cluster.Absent})
 		}
 	}
-	g.decider = g.run.c.NewDecider(g.name)
+	g.decider, err = g.run.c.NewDecider(g.name)
+	return err
 }
 
 func (g *region) handle(ev des.Event, i int32) {
@@ -233,7 +234,7 @@ func (g *region) shape(spec *workloads.Job) int32 {
 func (g *region) learn(s int32, spec *workloads.Job) {
 	entry := g.blocked.shape(s)
 	for _, n := range g.members {
-		class := int32(g.run.fleet.Machine(n).Class)
+		class := int32(g.run.c.Fleet.Machine(n).Class)
 		serves := false
 		for i := range spec.Groups {
 			serves = serves || g.decider.Serves(spec, i, n)
@@ -327,10 +328,10 @@ func (g *region) due() {
 func (g *region) free(n topology.NodeID) {
 	g.freed = append(g.freed, n)
 	if !g.up || g.blocked.len() == 0 {
-		g.blocked.note(int32(g.run.fleet.Machine(n).Class), g.state.Index())
+		g.blocked.note(int32(g.run.c.Fleet.Machine(n).Class), g.state.Index())
 		return
 	}
-	g.woken = g.blocked.unblock(int32(g.run.fleet.Machine(n).Class), g.state.Index(), g.woken[:0])
+	g.woken = g.blocked.unblock(int32(g.run.c.Fleet.Machine(n).Class), g.state.Index(), g.woken[:0])
 	g.woken = g.blocked.unblockNode(int32(n), g.woken)
 	for _, e := range g.woken {
 		g.enqueue(e)

@@ -126,7 +126,7 @@ func (a adder) class(c *class, subject string) {
 func (a adder) allocated(r *run) {
 	var cpu, memory float64
 	for i, n := range r.c.Topology.Nodes() {
-		m := r.fleet.Machine(r.nodes[i].id)
+		m := r.c.Fleet.Machine(r.nodes[i].id)
 		if n.CPU > 0 {
 			cpu += float64(m.Capacity.CPU)
 		}

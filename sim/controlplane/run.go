@@ -13,7 +13,6 @@ import (
 	"caravan/sim/des"
 	"caravan/topology"
 	"caravan/workloads"
-	"caravan/workloads/cluster"
 )
 
 // A run is the state of a simulation.
@@ -21,7 +20,6 @@ type run struct {
 	c       Config
 	eng     des.Engine
 	now     time.Duration
-	fleet   *cluster.Fleet
 	nodes   []node
 	regions []*region
 	home    *region
@@ -42,8 +40,8 @@ type submission struct {
 
 // Run simulates one replication.
 func Run(ctx context.Context, c Config) (results.Replication, error) {
-	if c.Topology == nil || c.NewDecider == nil {
-		return results.Replication{}, errors.New("controlplane: a Config needs a Topology and a NewDecider")
+	if c.Topology == nil || c.Fleet == nil || c.NewDecider == nil {
+		return results.Replication{}, errors.New("controlplane: a Config needs a Topology, its Fleet and a NewDecider")
 	}
 	c.Options = c.Options.withDefaults()
 	r := &run{c: c, draws: des.NewStream(c.Seed, "control-plane", strconv.Itoa(c.Replication))}
@@ -72,7 +70,6 @@ func Run(ctx context.Context, c Config) (results.Replication, error) {
 // build makes the regions and their nodes.
 func (r *run) build() error {
 	nodes := r.c.Topology.Nodes()
-	r.fleet = cluster.NewFleet(nodes)
 	byName := map[string]*region{}
 	r.nodes = make([]node, len(nodes))
 	for i := range nodes {
@@ -102,7 +99,9 @@ func (r *run) build() error {
 		}
 	}
 	for _, g := range r.regions {
-		g.found()
+		if err := g.found(); err != nil {
+			return err
+		}
 	}
 	r.stats.init(r)
 	return nil

@@ -19,11 +19,10 @@ import (
 type scan struct {
 	view cluster.View
 	req  Request
-	asks map[*workloads.Group]cluster.Ask
 	buf  []*cluster.Allocation
 }
 
-func newScan(string) Decider { return &scan{asks: map[*workloads.Group]cluster.Ask{}} }
+func newScan(string) (Decider, error) { return &scan{}, nil }
 
 func (s *scan) Begin(v cluster.View, e Request) { s.view, s.req = v, e }
 
@@ -129,6 +128,7 @@ func story(t testing.TB, c Config) ([]string, results.Replication) {
 	if c.NewDecider == nil {
 		c.NewDecider = newScan
 	}
+	c.Fleet = scanFleet
 	if c.Seed == 0 {
 		c.Seed = 1
 	}

@@ -5,54 +5,55 @@ import (
 	"slices"
 
 	"caravan/sim/des"
+	"caravan/workloads"
 	"caravan/workloads/cluster"
 )
 
 // script carries out a timed event.
-func (r *run) script(e *Event) {
+func (r *run) script(e *workloads.Event) {
 	switch e.Action {
-	case Submit:
+	case workloads.Submit:
 		r.submit(e.Job)
-	case Stop, Scale, Promote:
+	case workloads.Stop, workloads.Scale, workloads.Promote:
 		r.onJob(e)
-	case Drain:
+	case workloads.Drain:
 		r.startDrains(e)
-	case Fail, Repair:
+	case workloads.Fail, workloads.Repair:
 		r.onRegion(e)
 	}
 	for _, id := range e.Nodes {
 		n := &r.nodes[id]
 		g := r.regions[n.region]
 		switch e.Action {
-		case Enable:
+		case workloads.Enable:
 			g.enable(n)
-		case Disable:
+		case workloads.Disable:
 			g.disable(n)
-		case Join, Repair:
+		case workloads.Join, workloads.Repair:
 			g.repair(n)
-		case Fail:
+		case workloads.Fail:
 			g.fail(n)
-		case Partition:
+		case workloads.Partition:
 			g.part(n)
-		case Heal:
+		case workloads.Heal:
 			g.heal(n)
 		}
 	}
 }
 
 // onJob carries out an event about a job, in the region that has it.
-func (r *run) onJob(e *Event) {
+func (r *run) onJob(e *workloads.Event) {
 	for _, g := range r.regions {
 		j := g.byName[e.Name]
 		if j == nil || !g.up {
 			continue
 		}
 		switch e.Action {
-		case Stop:
+		case workloads.Stop:
 			g.stop(j)
-		case Scale:
+		case workloads.Scale:
 			g.scale(j, e.Group, e.Count)
-		case Promote:
+		case workloads.Promote:
 			if j.active >= 0 {
 				g.promote(j.active)
 			}
@@ -61,7 +62,7 @@ func (r *run) onJob(e *Event) {
 }
 
 // startDrains drains nodes, at once or one after another.
-func (r *run) startDrains(e *Event) {
+func (r *run) startDrains(e *workloads.Event) {
 	if e.Stagger > 0 && len(e.Nodes) > 0 {
 		r.parked = append(r.parked, drainStep{event: e})
 		r.drainNext(int32(len(r.parked) - 1))
@@ -75,12 +76,12 @@ func (r *run) startDrains(e *Event) {
 
 // onRegion fails or repairs the servers of a region; its nodes are listed in
 // the event.
-func (r *run) onRegion(e *Event) {
+func (r *run) onRegion(e *workloads.Event) {
 	if e.Region == "" {
 		return
 	}
 	g := r.regionOf(e.Region)
-	if e.Action == Fail {
+	if e.Action == workloads.Fail {
 		g.down()
 	} else {
 		g.rise()

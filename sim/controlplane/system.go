@@ -85,7 +85,7 @@ func (r *reconciler) stopAll(grp *group) {
 // from what is known of the node's class where that tells.
 func (g *region) serves(j *job, at int, n topology.NodeID) bool {
 	entry := g.blocked.shape(j.versions[j.current()].shape)
-	class := g.run.fleet.Machine(n).Class
+	class := g.run.c.Fleet.Machine(n).Class
 	if !entry.escaped && len(j.spec().Groups) == 1 && int(class) < len(entry.eligible) && entry.eligible[class] != unseen {
 		return entry.eligible[class] == eligible
 	}

@@ -212,6 +212,25 @@ func (c *Chain) feasible(n topology.NodeID, m *cluster.Machine) bool {
 	return true
 }
 
+// Admits reports whether the rules of a group let it on node n, whatever else
+// is there.
+func (c *Chain) Admits(spec *workloads.Job, group int, n topology.NodeID) bool {
+	m, k := c.fleet.Machine(n), c.compile(spec)
+	g := &k.groups[group]
+	if !spec.In(m.Node) {
+		return false
+	}
+	verdict := k.judge(g, m)
+	if verdict == escaped {
+		for _, r := range g.rules {
+			if x := &k.rules[r]; x.unique && !x.constraint.Allows(m.Node) {
+				return false
+			}
+		}
+	}
+	return verdict < 0
+}
+
 // judge asks the rules about the class of a machine.
 func (k *compiled) judge(g *compiledGroup, m *cluster.Machine) int32 {
 	verdict := allowed
