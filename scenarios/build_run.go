@@ -27,7 +27,10 @@ func (f *File) model() placement.Model {
 
 // solve fills in what depends on the workload.
 func (f *File) solve(w *workloads.Workload) SolveSpec {
-	s := SolveSpec{Solver: f.Solve.Solver, Objective: f.Solve.Objective, MaxSteps: f.Solve.MaxSteps, Policy: f.Solve.Policy}
+	s := SolveSpec{
+		Solver: f.Solve.Solver, Objective: f.Solve.Objective, Then: f.Solve.Then, Also: f.Solve.Also, Limits: f.Solve.Limits,
+		MaxSteps: f.Solve.MaxSteps, Policy: f.Solve.Policy,
+	}
 	onlyJobs := len(w.Pipelines) == 0
 	if s.Solver == "" {
 		s.Solver = "chaincut"

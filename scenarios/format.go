@@ -270,6 +270,13 @@ type Solve struct {
 	// The default is latency, and nodes
 	// when there are only jobs.
 	Objective string `json:"objective,omitempty" enum:"latency,worst-latency,queueing-latency,deadline-misses,throughput,money,energy,nodes,fragmentation,moves"`
+	// Then lists objectives to minimise afterwards, one after the other, as long
+	// as the earlier ones stay at what they reached.
+	Then []string `json:"then,omitempty" enum:"latency,worst-latency,queueing-latency,deadline-misses,throughput,money,energy,nodes,fragmentation,moves"`
+	// Also adds other objectives to the first by weight.
+	Also []Weighed `json:"also,omitempty"`
+	// Limits are the most that objectives may come to.
+	Limits []Limit `json:"limits,omitempty"`
 	// Contention multiplies an operator's time by the operators of its
 	// pipeline on the node (berkeley), or not (none).
 	Contention string `json:"contention,omitempty" default:"none" enum:"none,berkeley"`
@@ -280,6 +287,25 @@ type Solve struct {
 	// dot-product, gpu-packing, gpu-clustering, fgd and kubernetes are there
 	// for comparison. The default follows the solver.
 	Policy string `json:"policy,omitempty"`
+}
+
+// Weighed is an objective that counts so much.
+type Weighed struct {
+	here
+	// Objective as in solve.objective.
+	Objective string `json:"objective" enum:"latency,worst-latency,queueing-latency,deadline-misses,throughput,money,energy,nodes,fragmentation,moves"`
+	// Weight multiplies its value, in its unit.
+	Weight float64 `json:"weight" min:"0"`
+}
+
+// Limit is the most that an objective may come to.
+type Limit struct {
+	here
+	// Objective as in solve.objective.
+	Objective string `json:"objective" enum:"latency,worst-latency,queueing-latency,deadline-misses,throughput,money,energy,nodes,fragmentation,moves"`
+	// Most is its greatest value, in its unit: seconds, currency units an hour,
+	// watts, nodes, moves or a share.
+	Most float64 `json:"most" min:"0"`
 }
 
 // Simulate says how long and how often the run is simulated.

@@ -56,8 +56,11 @@ type Scenario struct {
 
 // SolveSpec says how work is placed.
 type SolveSpec struct {
-	Solver    string // a row of the catalogue
-	Objective string // of solver.Objectives
+	Solver    string   // a row of the catalogue
+	Objective string   // of solver.Objectives
+	Then      []string // objectives to minimise afterwards
+	Also      []Weighed
+	Limits    []Limit
 	MaxSteps  int64  // 0 leaves the bound to the solver
 	Policy    string // places jobs that arrive during a simulation; empty follows the solver
 }

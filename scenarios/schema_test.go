@@ -34,7 +34,7 @@ func structs() []reflect.Type {
 		reflect.TypeFor[Restart](), reflect.TypeFor[Reschedule](), reflect.TypeFor[Update](), reflect.TypeFor[Migrate](),
 		reflect.TypeFor[Disconnect](), reflect.TypeFor[Import](),
 		reflect.TypeFor[Models](), reflect.TypeFor[Outage](), reflect.TypeFor[LinkChange](), reflect.TypeFor[Step](),
-		reflect.TypeFor[Solve](), reflect.TypeFor[Simulate](),
+		reflect.TypeFor[Solve](), reflect.TypeFor[Weighed](), reflect.TypeFor[Limit](), reflect.TypeFor[Simulate](),
 	}
 }
 

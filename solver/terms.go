@@ -17,8 +17,9 @@ type Terms struct {
 	// Edge is what the output of an operator of a chain pays on its way to the
 	// next one; +Inf when there is no route.
 	Edge func(pipeline, op int, from, to topology.NodeID) float64
-	// Instance is what an instance of a job's group pays.
-	Instance func(job, group int, n topology.NodeID) float64
+	// Instance is what an instance of a job's group pays; it depends on the
+	// instance only when there is a placement in force.
+	Instance func(job, group, instance int, n topology.NodeID) float64
 	// Quantum divides every term; 0 when none does.
 	Quantum float64
 }
@@ -30,8 +31,13 @@ var ErrUnsupported = errors.New("not for this solver")
 // Terms takes the objective apart. It fails for an objective that is no sum,
 // and for pipelines whose latency is none: those that are not chains.
 func (p *Problem) Terms() (Terms, error) {
-	if len(p.Also) > 0 || len(p.Limits) > 0 {
-		return Terms{}, fmt.Errorf("%w: an objective with others beside it or with limits is no sum over operators", ErrUnsupported)
+	if len(p.Limits) > 0 {
+		return Terms{}, fmt.Errorf("%w: an objective with limits is no sum over operators", ErrUnsupported)
+	}
+	for _, t := range p.Also {
+		if t.Objective != Moves {
+			return Terms{}, fmt.Errorf("%w: objective %q beside another is no sum over operators", ErrUnsupported, t.Objective)
+		}
 	}
 	if p.Goal() != Latency {
 		return Terms{}, fmt.Errorf("%w: objective %q is no sum over operators", ErrUnsupported, p.Goal())
@@ -48,7 +54,7 @@ func (p *Problem) Terms() (Terms, error) {
 		total += w
 		equal = equal && w == weights[0]
 	}
-	t := Terms{Instance: func(int, int, topology.NodeID) float64 { return 0 }}
+	t := Terms{Instance: func(int, int, int, topology.NodeID) float64 { return 0 }}
 	if equal && total > 0 {
 		t.Quantum = weights[0] / total * 1e-9 // the nanosecond
 	}
@@ -64,5 +70,30 @@ func (p *Problem) Terms() (Terms, error) {
 		}
 		return weights[i] / total * d.Seconds()
 	}
+	t.charge(p)
 	return t, nil
+}
+
+// charge adds what it costs that something leaves the node where the placement
+// in force has it.
+func (t *Terms) charge(p *Problem) {
+	var move float64
+	for _, also := range p.Also {
+		move += also.Weight
+	}
+	if p.Incumbent == nil || move == 0 {
+		return
+	}
+	moved := func(from, to topology.NodeID) float64 {
+		if from == topology.None || from == to {
+			return 0
+		}
+		return move
+	}
+	own := t.Own
+	t.Quantum = 0
+	t.Own = func(i, op int, n topology.NodeID) float64 {
+		return own(i, op, n) + moved(p.Incumbent.Pipelines[i][op], n)
+	}
+	t.Instance = func(j, g, k int, n topology.NodeID) float64 { return moved(p.Incumbent.Jobs[j][g][k], n) }
 }

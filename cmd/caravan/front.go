@@ -24,6 +24,7 @@ import (
 // trade is how a problem weighs one objective against another.
 type trade struct {
 	limits, also []string
+	then         []string
 	incumbent    string
 	pareto       string
 	points       int
@@ -33,6 +34,7 @@ type trade struct {
 func (f *trade) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.limits, "limit", nil, "most that an objective may come to, as `money=12` (repeatable), in its unit")
 	cmd.Flags().StringArrayVar(&f.also, "also", nil, "add another objective by weight, as `moves=0.01` (repeatable)")
+	cmd.Flags().StringArrayVar(&f.then, "then", nil, "objective to minimise next, while the earlier ones stay as they are (repeatable)")
 	cmd.Flags().StringVar(&f.incumbent, "incumbent", "", "the placement in force: a `file` that solve --output json wrote")
 	cmd.Flags().StringVar(&f.pareto, "pareto", "", "print the front of two objectives, as `latency,money`, found by --solver (default local)")
 	cmd.Flags().IntVar(&f.points, "points", 8, "points of the front to look for")
@@ -54,6 +56,11 @@ func (f *trade) apply(p *solver.Problem) error {
 			return badInput(fmt.Errorf("--also: %w", err))
 		}
 		p.Also = append(p.Also, solver.Term{Objective: o, Weight: v})
+	}
+	for _, name := range f.then {
+		if _, err := objectiveNamed(name); err != nil {
+			return badInput(fmt.Errorf("--then: %w", err))
+		}
 	}
 	if f.incumbent == "" {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"caravan/results"
@@ -14,6 +15,7 @@ import (
 	"caravan/solver"
 	"caravan/solver/conflict"
 	"caravan/solver/ilp"
+	"caravan/solver/local"
 	"caravan/topology"
 	"caravan/workloads"
 	"caravan/workloads/placement"
@@ -80,7 +82,9 @@ func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error)
 	}
 	problem := problemOf(p.scenario)
 	problem.Incumbent = ask.incumbent
+	then := p.scenario.Solve.Then
 	if ask.trade != nil {
+		then = append(slices.Clone(then), ask.trade.then...)
 		if err := ask.trade.apply(problem); err != nil {
 			return nil, err
 		}
@@ -92,7 +96,7 @@ func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error)
 		defer stop()
 	}
 	start := time.Now()
-	p.solution, err = solver.Solve(limited, algorithm, problem)
+	p.solution, err = staged(limited, algorithm, problem, then)
 	if err != nil {
 		err = fmt.Errorf("solving %s with %s: %w", s.Name, name, err)
 		if errors.Is(err, solver.ErrUnsupported) {
@@ -123,7 +127,7 @@ func (p *plan) explain(ctx context.Context) {
 
 // problemOf is what the scenario asks a solver.
 func problemOf(s *scenarios.Scenario) *solver.Problem {
-	return &solver.Problem{
+	p := &solver.Problem{
 		Topology:  s.Topology,
 		Workload:  s.Workload,
 		Model:     s.Model,
@@ -131,6 +135,26 @@ func problemOf(s *scenarios.Scenario) *solver.Problem {
 		MaxSteps:  s.Solve.MaxSteps,
 		Seed:      s.Seed,
 	}
+	for _, x := range s.Solve.Also {
+		p.Also = append(p.Also, solver.Term{Objective: solver.Objective(x.Objective), Weight: x.Weight})
+	}
+	for _, x := range s.Solve.Limits {
+		p.Limits = append(p.Limits, solver.Limit{Objective: solver.Objective(x.Objective), Most: x.Most})
+	}
+	return p
+}
+
+// staged gives the problem to the algorithm, and then the objectives that
+// come after the first.
+func staged(ctx context.Context, algorithm solver.Solver, problem *solver.Problem, then []string) (solver.Solution, error) {
+	if len(then) == 0 {
+		return solver.Solve(ctx, algorithm, problem)
+	}
+	var goals []solver.Objective
+	for _, name := range then {
+		goals = append(goals, solver.Objective(name))
+	}
+	return solver.InOrder(ctx, algorithm, local.Solver{}, problem, goals)
 }
 
 // configOf is one replication of the plan.

@@ -75,8 +75,11 @@ func compile(p *solver.Problem) (m *model, unplaced []solver.Unplaced, err error
 	for j := range p.Workload.Jobs {
 		for g := range p.Workload.Jobs[j].Groups {
 			group := &p.Workload.Jobs[j].Groups[g]
-			it := m.instance(p, terms, ledger, j, g)
+			var it item
 			for k := range group.Count {
+				if k == 0 || p.Incumbent != nil {
+					it = m.instance(p, terms, ledger, j, g, k)
+				}
 				it.instance = k
 				m.items = append(m.items, it)
 				if it.homeless(m.nodes) >= 0 {
@@ -138,7 +141,7 @@ func (m *model) links(p *solver.Problem, terms solver.Terms, it *item, i, j int)
 	return out
 }
 
-func (m *model) instance(p *solver.Problem, terms solver.Terms, ledger *placement.Ledger, j, g int) item {
+func (m *model) instance(p *solver.Problem, terms solver.Terms, ledger *placement.Ledger, j, g, k int) item {
 	group := &p.Workload.Jobs[j].Groups[g]
 	m.shares = m.shares || group.Demand.GPUMilli%1000 != 0
 	it := item{pipeline: -1, job: j, group: g, ops: 1, own: make([]float64, m.nodes)}
@@ -147,7 +150,7 @@ func (m *model) instance(p *solver.Problem, terms solver.Terms, ledger *placemen
 	for v := range m.nodes {
 		it.own[v] = math.Inf(1)
 		if ledger.Admits(topology.NodeID(v), group.Demand, group.Constraints) {
-			it.own[v] = terms.Instance(j, g, topology.NodeID(v))
+			it.own[v] = terms.Instance(j, g, k, topology.NodeID(v))
 		}
 	}
 	return it

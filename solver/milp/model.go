@@ -189,7 +189,7 @@ func (b *builder) flow(i, j int, from, to []choice) {
 func (b *builder) group(j, g int) {
 	group := &b.p.Workload.Jobs[j].Groups[g]
 	for k := range group.Count {
-		choices := b.choices(fmt.Sprintf("j%d_%d_%d", j, g, k), topology.None, group.Demand, group.Constraints, func(n topology.NodeID) float64 { return b.terms.Instance(j, g, n) })
+		choices := b.choices(fmt.Sprintf("j%d_%d_%d", j, g, k), topology.None, group.Demand, group.Constraints, func(n topology.NodeID) float64 { return b.terms.Instance(j, g, k, n) })
 		b.m.items = append(b.m.items, item{pipeline: -1, job: j, group: g, instance: k, ops: [][]choice{choices}})
 	}
 }
