@@ -99,6 +99,11 @@ type Search struct {
 	Neighbours string `json:"neighbours,omitempty" default:"sides" enum:"sides,diagonals"`
 	// Reach is by how many steps neighbours differ at most.
 	Reach int `json:"reach,omitempty" default:"1" min:"1" max:"10"`
+	// Spread is where stable points spread: everywhere (all), which visits every
+	// stable point that can be reached, or along the border alone, which walks
+	// straight from the start points until something is unstable, or along the
+	// bounds where nothing is, and then follows the stable points next to unstable ones, diagonals included.
+	Spread string `json:"spread,omitempty" default:"all" enum:"all,border"`
 	// Filler is a parameter that takes what the others leave of total; points
 	// where that is below 0 do not exist.
 	Filler string `json:"filler,omitempty"`

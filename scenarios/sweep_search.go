@@ -11,6 +11,7 @@ type SearchSpec struct {
 	Space
 	Stable string    // the expression that lets a point spread
 	Start  [][]Value // by dimension
+	Border bool      // spread along the border alone
 	Warm   bool      // start a point's solver from its parent's placement
 	Limit  int
 }
@@ -109,6 +110,25 @@ func (s *Space) Neighbours(at []Value) [][]Value {
 	}
 }
 
+// Around are the points one step away in any number of parameters.
+func (s *Space) Around(at []Value) [][]Value {
+	around := *s
+	around.Diagonals, around.Reach = true, 1
+	return around.Neighbours(at)
+}
+
+// Next is the point one step up or down one axis; ok is false where there is
+// none.
+func (s *Space) Next(at []Value, axis, step int) (next []Value, ok bool) {
+	offsets := make([]int, len(s.Axes))
+	offsets[axis] = step
+	out := s.add(nil, at, offsets)
+	if len(out) == 0 {
+		return nil, false
+	}
+	return out[0], true
+}
+
 // add appends the point so many steps away, where it exists.
 func (s *Space) add(out [][]Value, at []Value, offsets []int) [][]Value {
 	p := slices.Clone(at)
@@ -153,7 +173,7 @@ func (b *sweepBuilder) search(s *Sweep) {
 	f := b.file.Search
 	out := &SearchSpec{
 		Space:  Space{Filler: -1, Total: f.Total, Reach: f.Reach, Diagonals: f.Neighbours == "diagonals"},
-		Stable: f.Stable, Warm: f.Warm, Limit: f.Limit,
+		Stable: f.Stable, Border: f.Spread == "border", Warm: f.Warm, Limit: f.Limit,
 	}
 	s.Search = out
 	if b.options.Check != nil {

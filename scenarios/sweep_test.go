@@ -133,8 +133,8 @@ replications: 3
 	assert.Equal(t, "1s 1/s", texts2(got[0].Values))
 	assert.Equal(t, []string{"ilp", "ilp", "chaincut", "chaincut"}, []string{got[0].Solver, got[1].Solver, got[2].Solver, got[3].Solver})
 	assert.Equal(t, uint64(1), got[1].Seed-got[0].Seed)
-	assert.Equal(t, []string{"simulate.warmup=1s", "workload.pipelines.0.arrivals.poisson=75/min"}, s.Settings(got[4].Values))
-	assert.JSONEq(t, `{"rate": "75/min", "simulate.warmup": "1s"}`, string(s.Parameters(got[4].Values)))
+	assert.Equal(t, []string{"simulate.warmup=1s", "workload.pipelines.0.arrivals.poisson=1.25/s"}, s.Settings(got[4].Values))
+	assert.JSONEq(t, `{"rate": "1.25/s", "simulate.warmup": "1s"}`, string(s.Parameters(got[4].Values)))
 	assert.Equal(t, 3, s.Base.Simulate.Replications)
 }
 

@@ -78,7 +78,7 @@ func numberValue(x float64, unit string) Value {
 		d := time.Duration(math.Round(x * 1e9))
 		v.Number, v.Text = d.Seconds(), topology.FormatDuration(d)
 	case "1/s":
-		v.Text = topology.FormatRate(x)
+		v.Text = strconv.FormatFloat(x, 'g', -1, 64) + "/s"
 	case "B/s":
 		v.Text = topology.FormatBandwidth(topology.BytesPerSecond(x))
 	case "B":

@@ -187,12 +187,13 @@ func (a *app) sweep(ctx context.Context, f *sweepFlags, arg string) error {
 	if f.dryRun {
 		return a.dryRun(ctx, f, s)
 	}
-	st, err := store.Open(ctx, f.store)
+	lasting := context.WithoutCancel(ctx) // Ctrl-C finishes what is under way
+	st, err := store.Open(lasting, f.store)
 	if err != nil {
 		return badInput(err)
 	}
 	defer st.Close()
-	if err := enter(ctx, st, s, f); err != nil {
+	if err := enter(lasting, st, s, f); err != nil {
 		return err
 	}
 	d := &drive{app: a, sweep: s, id: sweepID(s), store: st, fleet: newLocalFleet(st, f.workers)}
@@ -201,7 +202,7 @@ func (a *app) sweep(ctx context.Context, f *sweepFlags, arg string) error {
 	if err != nil && !errors.As(err, &stop) {
 		return err
 	}
-	if printed := a.printSweepEnd(context.WithoutCancel(ctx), d, f); printed != nil {
+	if printed := a.printSweepEnd(lasting, d, f); printed != nil {
 		return printed
 	}
 	return err

@@ -24,6 +24,10 @@ type found struct {
 	scenarios.SweepPoint
 	member  store.Member
 	verdict string
+	// ray is the way on which a search along the border came here: +n or -n for
+	// up or down axis n-1; 0 is none.
+	ray    int
+	spread bool // its neighbours are known
 }
 
 // key is the same for two points that are one, wherever they came from.
@@ -31,11 +35,18 @@ func (f *found) key() string {
 	return fmt.Sprint(f.Solver, " ", f.Seed, " ", string(f.member.Parameters))
 }
 
+// A walk is what a search knows.
+type walk struct {
+	*drive
+	seen  map[string]*found
+	order []*found // as they were discovered
+}
+
 // search runs the start points and, wave by wave, the neighbours of the stable
-// ones. A wave is over when all of its points are settled, so that the points
+// ones, or those along the border. A wave is over when all of its points are settled, so that the points
 // visited, their order and their parents are the same for any number of
-// workers: the parent of a point is its first stable neighbour in the wave
-// before.
+// workers: the parent of a point is its first stable neighbour in that
+// order.
 func (d *drive) search(ctx context.Context, drain <-chan struct{}) error {
 	criterion, err := criteria.Compile(d.sweep.Search.Stable)
 	if err != nil {
@@ -43,10 +54,9 @@ func (d *drive) search(ctx context.Context, drain <-chan struct{}) error {
 	}
 	bar := newSweepProgress(d.stderr, d.sweep.Name, 0, 0)
 	defer bar.stop()
-	seen := map[string]bool{}
+	w := &walk{drive: d, seen: map[string]*found{}}
 	var position int64
-	wave := d.startPoints(seen)
-	for len(wave) > 0 && !isClosed(drain) {
+	for wave := w.start(); len(wave) > 0 && !isClosed(drain); wave = w.spread(wave) {
 		if left := int64(d.sweep.Search.Limit) - position; int64(len(wave)) > left {
 			wave, d.limited = wave[:left], true
 		}
@@ -60,18 +70,17 @@ func (d *drive) search(ctx context.Context, drain <-chan struct{}) error {
 		if err := d.judge(ctx, criterion, wave); err != nil || d.limited {
 			return err
 		}
-		wave = d.spread(wave, seen)
 	}
 	return nil
 }
 
-// startPoints are those of every solver and seed.
-func (d *drive) startPoints(seen map[string]bool) []*found {
+// start are the start points of every solver and seed.
+func (w *walk) start() []*found {
 	var wave []*found
-	for _, values := range d.sweep.Search.Start {
-		for _, solver := range d.sweep.Solvers {
-			for _, seed := range d.sweep.Seeds {
-				wave = d.discover(wave, seen, scenarios.SweepPoint{Values: values, Solver: solver, Seed: seed}, nil)
+	for _, values := range w.sweep.Search.Start {
+		for _, solver := range w.sweep.Solvers {
+			for _, seed := range w.sweep.Seeds {
+				wave = w.discover(wave, scenarios.SweepPoint{Values: values, Solver: solver, Seed: seed}, nil, 0)
 			}
 		}
 	}
@@ -79,15 +88,16 @@ func (d *drive) startPoints(seen map[string]bool) []*found {
 }
 
 // discover appends a point unless it was seen.
-func (d *drive) discover(wave []*found, seen map[string]bool, p scenarios.SweepPoint, parent *found) []*found {
-	f := &found{SweepPoint: p, member: memberOf(d.sweep, p)}
-	if seen[f.key()] {
+func (w *walk) discover(wave []*found, p scenarios.SweepPoint, parent *found, ray int) []*found {
+	f := &found{SweepPoint: p, member: memberOf(w.sweep, p), ray: ray}
+	if w.seen[f.key()] != nil {
 		return wave
 	}
-	seen[f.key()] = true
+	w.seen[f.key()] = f
+	w.order = append(w.order, f)
 	if parent != nil {
 		f.member.Parent = parent.member.Hash
-		if d.sweep.Search.Warm {
+		if w.sweep.Search.Warm {
 			f.member.Warm = parent.member.Hash
 			f.member.Seal()
 		}
@@ -97,28 +107,93 @@ func (d *drive) discover(wave []*found, seen map[string]bool, p scenarios.SweepP
 
 // spread is the wave after one that was judged, in ascending order of the
 // values, solvers and seeds.
-func (d *drive) spread(wave []*found, seen map[string]bool) []*found {
+func (w *walk) spread(wave []*found) []*found {
 	var next []*found
-	for _, f := range wave {
-		if f.verdict != verdictStable {
-			continue
-		}
-		for _, values := range d.sweep.Search.Neighbours(f.Values) {
-			next = d.discover(next, seen, scenarios.SweepPoint{Values: values, Solver: f.Solver, Seed: f.Seed}, f)
-		}
-	}
-	slices.SortStableFunc(next, func(a, b *found) int {
-		for i := range a.Values {
-			if c := cmp.Compare(a.Values[i].Number, b.Values[i].Number); c != 0 {
-				return c
+	if w.sweep.Search.Border {
+		next = w.follow(wave)
+	} else {
+		for _, f := range wave {
+			if f.verdict == verdictStable {
+				next = w.visit(next, f, w.sweep.Search.Neighbours(f.Values))
 			}
 		}
-		if c := cmp.Compare(a.Solver, b.Solver); c != 0 {
+	}
+	slices.SortStableFunc(next, compareFound)
+	return next
+}
+
+// visit discovers neighbours of a point.
+func (w *walk) visit(next []*found, f *found, neighbours [][]scenarios.Value) []*found {
+	f.spread = true
+	for _, values := range neighbours {
+		next = w.discover(next, scenarios.SweepPoint{Values: values, Solver: f.Solver, Seed: f.Seed}, f, 0)
+	}
+	return next
+}
+
+// follow is the wave of a search along the border: one step further on every
+// ray, and what lies around the stable points that touch an unstable one.
+func (w *walk) follow(wave []*found) []*found {
+	var next []*found
+	for _, f := range wave {
+		if f.verdict == verdictStable {
+			next = w.rays(next, f)
+		}
+	}
+	for _, f := range w.order {
+		if f.verdict == verdictStable && !f.spread {
+			if around := w.sweep.Search.Around(f.Values); w.touches(f, around) {
+				next = w.visit(next, f, around)
+			}
+		}
+	}
+	return next
+}
+
+// rays takes one step further on the ray that f lies on. From a start point
+// rays go up and down every axis, and so they do from where one meets a bound.
+func (w *walk) rays(next []*found, f *found) []*found {
+	step := func(axis, way int) bool {
+		values, ok := w.sweep.Search.Next(f.Values, axis, way)
+		if ok {
+			next = w.discover(next, scenarios.SweepPoint{Values: values, Solver: f.Solver, Seed: f.Seed}, f, way*(axis+1))
+		}
+		return ok
+	}
+	switch {
+	case f.ray > 0 && step(f.ray-1, 1), f.ray < 0 && step(-f.ray-1, -1):
+		return next
+	case f.ray == 0 && f.member.Parent != "":
+		return next
+	}
+	for axis := range f.Values {
+		if axis != w.sweep.Search.Filler {
+			step(axis, -1)
+			step(axis, 1)
+		}
+	}
+	return next
+}
+
+// touches reports whether a point around f was found to be not stable.
+func (w *walk) touches(f *found, around [][]scenarios.Value) bool {
+	return slices.ContainsFunc(around, func(values []scenarios.Value) bool {
+		p := found{SweepPoint: f.SweepPoint, member: store.Member{Parameters: w.sweep.Parameters(values)}}
+		other := w.seen[p.key()]
+		return other != nil && other.verdict != "" && other.verdict != verdictStable
+	})
+}
+
+func compareFound(a, b *found) int {
+	for i := range a.Values {
+		if c := cmp.Compare(a.Values[i].Number, b.Values[i].Number); c != 0 {
 			return c
 		}
-		return cmp.Compare(a.Seed, b.Seed)
-	})
-	return next
+	}
+	if c := cmp.Compare(a.Solver, b.Solver); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.Seed, b.Seed)
 }
 
 // runWave stores the points of a wave and runs those that are not settled.
