@@ -85,6 +85,7 @@ var thirdParty = map[string][]string{
 	"gonum.org/v1/gonum":                       {"topology", "results", "scenarios", "solver/*", "sim", "sim/*", "cmd/*"},
 	"gonum.org/v1/plot":                        {"results/plots"},
 	"github.com/expr-lang/expr":                {"results/criteria"},
+	"github.com/parquet-go/parquet-go":         {"cmd/*"},
 	"modernc.org/sqlite":                       {"results/store"},
 	"github.com/jackc/pgx/v5":                  {"results/store"},
 	"github.com/pressly/goose/v3":              {"results/store"},

@@ -71,6 +71,11 @@ Start here:
 	root.AddCommand(
 		newRunCommand(a),
 		newSweepCommand(a),
+		newLsCommand(a),
+		newShowCommand(a),
+		newDiffCommand(a),
+		newExportCommand(a),
+		newGcCommand(a),
 		newSolveCommand(a),
 		newPlotCommand(a),
 		newReportCommand(a),
