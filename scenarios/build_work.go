@@ -235,6 +235,7 @@ func (b *builder) operator(o *Operator) workloads.Operator {
 		Constraints: b.constraints(o.Constraints, o.place),
 		QueueLimit:  o.Queue, ColdStart: time.Duration(o.ColdStart),
 		Batch: o.Batch, BatchWait: time.Duration(o.BatchWait),
+		Program: workloads.Program{Exec: o.Exec, URL: o.URL, Framing: o.Framing},
 	}
 	if o.Node != "" {
 		out.Node, _ = b.node(o.place.key("node"), o.Node)

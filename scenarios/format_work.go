@@ -151,6 +151,14 @@ type Operator struct {
 	Batch int `json:"batch,omitempty" default:"1" min:"1" max:"1000000"`
 	// BatchWait is the longest that a request waits for its batch to fill.
 	BatchWait Duration `json:"batch_wait,omitempty" default:"0s"`
+	// Exec is the operator's program and its arguments, for live runs: it is
+	// started once, reads a message a line and answers each with a line.
+	Exec []string `json:"exec,omitempty"`
+	// URL of an HTTP endpoint that does the work instead, for live runs.
+	URL string `json:"url,omitempty"`
+	// Framing of the program's messages: line, or frame, which puts four bytes
+	// with the length before each.
+	Framing string `json:"framing,omitempty" enum:"line,frame"`
 }
 
 // Demand is what an operator or a job's instance reserves on its node.

@@ -104,7 +104,8 @@ func TestTheTutorialIsBerkeleys(t *testing.T) {
 }
 
 func TestShippedScenariosLoad(t *testing.T) {
-	assert.Equal(t, []string{"edge-upload", "emotion", "llm", "mm1", "openb", "rush-hour", "smart-city", "tutorial"}, Shipped())
+	assert.Equal(t, []string{"edge-upload", "emotion", "llm", "mm1", "openb", "rush-hour", "smart-city", "tutorial",
+		"validate-chain-heavy", "validate-chain-light", "validate-chain-medium", "validate-contended", "validate-dag", "validate-priorities", "validate-slow-link"}, Shipped())
 	size := func(s *Scenario) string {
 		return fmt.Sprint(len(s.Topology.Nodes()), " ", len(s.Topology.Links()), " ", len(s.Workload.Pipelines), " ", len(s.Workload.Jobs))
 	}

@@ -89,7 +89,6 @@ func (r *run) enter(t uint32, tok *token, o *op) {
 		}
 		*c = 0
 	}
-	tok.flags &^= flagServed
 	if o.batch > 1 {
 		r.gather(t)
 		return

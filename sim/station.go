@@ -162,6 +162,7 @@ func (r *run) join(t uint32, tok *token, o *op) {
 		return
 	}
 	tok.remaining = -1
+	tok.flags &^= flagServed
 	if s.limit > 0 && s.present >= s.limit {
 		s.wait.rejected++
 		r.abandon(t, Rejected)

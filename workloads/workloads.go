@@ -81,6 +81,9 @@ type Program struct {
 	Framing string   // of Exec's input and output: line (the default) or frame
 }
 
+// Given reports whether there is a program at all.
+func (p Program) Given() bool { return len(p.Exec) > 0 || p.URL != "" }
+
 // A Branch sends a request on to operator To with the given probability; what
 // the branches of an operator leave of 1 departs.
 type Branch struct {

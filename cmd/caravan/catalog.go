@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
+	"caravan/runner"
 	"caravan/solver"
 	"caravan/solver/binpack"
 	"caravan/solver/bins"
@@ -12,6 +14,7 @@ import (
 	"caravan/solver/local"
 	"caravan/solver/milp"
 	"caravan/solver/search"
+	"caravan/topology"
 )
 
 // A solverRow is one exact configuration of an algorithm: its name in a
@@ -93,4 +96,27 @@ func newSolver(name string, limit time.Duration) (solver.Solver, error) {
 		}
 	}
 	return nil, badInput(notOneOf(name, solverNames()))
+}
+
+// A backendRow is one kind of cluster.
+type backendRow struct {
+	name string
+	what string // one line for people
+	make func(ctx context.Context, a *app, f *clusterFlags, nodes []topology.Node) (runner.Backend, error)
+}
+
+// backendRows is every kind of cluster that exists.
+func backendRows() []backendRow {
+	return []backendRow{
+		{"local", "processes of this machine, with emulated nodes and links; nothing to set up", newLocal},
+	}
+}
+
+// backendNames lists the rows' names, in the order of the catalogue.
+func backendNames() []string {
+	var names []string
+	for _, r := range backendRows() {
+		names = append(names, r.name)
+	}
+	return names
 }

@@ -143,6 +143,11 @@ func encodeOperator(nodes []topology.Node, p *workloads.Pipeline, i int) string 
 		f.whole("batch", o.Batch)
 	}
 	f.span("batch_wait", o.BatchWait)
+	if len(o.Program.Exec) > 0 {
+		f.put("exec", words(o.Program.Exec))
+	}
+	f.text("url", o.Program.URL)
+	f.text("framing", o.Program.Framing)
 	return f.String()
 }
 

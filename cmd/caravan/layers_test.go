@@ -50,6 +50,7 @@ var mayImport = map[string][]string{
 	"sim/oracle":         {"topology", "workloads", "workloads/placement", "results", "sim/des", "sim/maxmin", "sim"},
 	"runner/sweep":       {"results"},
 	"results/compare":    {"results"},
+	"results/fit":        {"results"},
 	"results/plots":      {"results"},
 	"results/report":     {},
 	"results/store":      {"results"},

@@ -85,6 +85,8 @@ Start here:
 		newVerifyCommand(a),
 		newBenchCommand(a),
 		newLinkemCommand(a),
+		newValidateCommand(a),
+		newCalibrateCommand(a),
 		newAgentCommand(a),
 		newSchemaCommand(a),
 		newVersionCommand(a),

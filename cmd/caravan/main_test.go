@@ -108,14 +108,17 @@ func TestTheSavedRunKnowsNothingOfThisMachine(t *testing.T) {
 
 func TestJSONHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
 	out := t.TempDir()
+	live := []string{"testdata/live.yaml", "--cluster", "local", "--dir", t.TempDir(), "--work", "hold", "--max-lag", "1ns"}
 	for _, c := range []struct {
 		section  string
 		commands [][]string // together they show every field
 	}{
 		{"caravan solve", [][]string{{"solve", "smart-city"}, {"solve", "testdata/full.yaml"}}},
-		{"caravan run", [][]string{{"run", "smart-city", "--replications", "2", "--set", "simulate.duration=1m", "--out", out}, {"run", "testdata/full.yaml", "--out", out}}},
+		{"caravan run", [][]string{{"run", "smart-city", "--replications", "2", "--set", "simulate.duration=1m", "--out", out}, {"run", "testdata/full.yaml", "--out", out}, {"run", "tutorial", "--out", out}}},
 		{"caravan plot", [][]string{{"plot", "latest", "--runs", out, "--out", out + "/figures", "--format", "csv"}}},
 		{"caravan scenarios", [][]string{{"scenarios"}}},
+		{"caravan validate", [][]string{append([]string{"validate", "--repeat", "2", "--calibrate", "--tolerance", "0.0001%"}, live...)}},
+		{"caravan calibrate", [][]string{append([]string{"calibrate"}, live...)}},
 		{"caravan bench", [][]string{{"bench", "--filter", "gap1-0,u120_01,bert24_inference"}}},
 		{"caravan bench policies", [][]string{{"bench", "policies", "--trace", "multigpu20", "--policy", "best-fit,spread", "--seeds", "2"}}},
 		{"caravan bench placement", [][]string{{"bench", "placement", "--tasks", "200"}}},

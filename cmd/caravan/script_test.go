@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -9,7 +10,12 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden parts of the transcripts; commit only what you can explain")
 
+// TestMain makes this test's binary the program that transcripts call, and
+// the one that live commands start as agents.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "agent" {
+		main()
+	}
 	testscript.Main(m, map[string]func(){"caravan": main})
 }
 

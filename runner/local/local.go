@@ -34,9 +34,6 @@ type Backend struct {
 	Command []string
 	// NodeNames are the nodes to emulate; nil offers the machine's own name.
 	NodeNames []string
-	// Nice is the scheduling priority of the agents, -20 to 19; below 0 needs
-	// privileges, and without them has no effect.
-	Nice int
 
 	mu   sync.Mutex
 	runs map[string]*hosting

@@ -79,10 +79,9 @@ func (b *Backend) supervise(h *hosting, run string, conf agent.Config, path stri
 	go func() {
 		defer h.wait.Done()
 		defer close(c.ended)
-		// The thread that starts a process is the parent that it dies with, and
-		// gives it its priority. It ends with this goroutine.
+		// The thread that starts a process is the parent that it dies with: it
+		// must not end before this goroutine does.
 		runtime.LockOSThread()
-		lowerNice(b.Nice)
 		inARow := 0
 		for restarts := 0; ctx.Err() == nil; restarts++ {
 			began := time.Now()

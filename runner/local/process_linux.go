@@ -29,11 +29,3 @@ func startOf(pid int) string {
 func detach(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
-
-// lowerNice sets the priority of the calling thread, which its children
-// inherit. Without the privilege it stays as it is.
-func lowerNice(nice int) {
-	if nice != 0 {
-		_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, nice) // documented at Backend.Nice
-	}
-}

@@ -19,6 +19,3 @@ func startOf(pid int) string {
 
 // detach leaves the process as it is.
 func detach(*exec.Cmd) {}
-
-// lowerNice leaves the priority as it is.
-func lowerNice(int) {}
