@@ -22,6 +22,7 @@ type plotFlags struct {
 	figures, formats string
 	width            *enum
 	out, runs, data  string
+	store            string
 	tex, list        bool
 	from, until      time.Duration
 	output           *enum
@@ -30,23 +31,25 @@ type plotFlags struct {
 func newPlotCommand(a *app) *cobra.Command {
 	f := &plotFlags{width: &enum{value: string(plots.Column), allowed: []string{string(plots.Column), string(plots.Page)}}}
 	cmd := &cobra.Command{
-		Use:   "plot RUN...",
-		Short: "Draw figures of saved runs",
-		Long: `Plot draws figures for papers from saved runs: vector and 300 dpi images, and
-the numbers behind each as CSV. RUN is a file that caravan run saved, or
-latest: the scenario that ran last, under every solver that it was run with.
-Without --figure it draws all that the runs can fill. Figures over time
-simulate the first replication again, which gives what it gave.
-Equal runs give equal bytes.`,
+		Use:   "plot RUN...|SWEEP",
+		Short: "Draw figures of saved runs or of a sweep",
+		Long: `Plot draws figures for papers from saved runs or a sweep: vector and 300 dpi
+images, and the numbers behind each as CSV. RUN is a file that caravan run
+saved, SWEEP the name of a sweep in the store, and latest the sweep that was
+made last or the scenario that ran last, under every solver that it was run
+with. Without --figure it draws all that there is to draw. Figures over time
+simulate the first replication again, which gives what it gave. Equal runs give
+equal bytes.`,
 		Example: `  caravan run rush-hour --compare ilp,queueing,binpack
   caravan plot latest
   caravan plot latest --figure latency-cdf,differences --format pdf --width page
+  caravan sweep smoke && caravan plot latest
   caravan plot --list`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if f.list {
 				return nil
 			}
-			return takes(1, math.MaxInt, "one RUN or more, or latest")(cmd, args)
+			return takes(1, math.MaxInt, "one RUN or more, a SWEEP, or latest")(cmd, args)
 		},
 	}
 	cmd.Flags().StringVar(&f.figures, "figure", "", "comma-separated `names` of figures; default all that the runs can fill")
@@ -57,6 +60,7 @@ Equal runs give equal bytes.`,
 	completeWith(cmd, "width", f.width.allowed)
 	cmd.Flags().StringVar(&f.out, "out", "caravan-figures", "directory for the figures")
 	cmd.Flags().StringVar(&f.runs, "runs", "caravan-runs", "directory in which latest looks")
+	storeFlag(cmd, &f.store)
 	cmd.Flags().StringVar(&f.data, "data", "", "`folder` of the data files that the scenario names, when it is not a shipped one")
 	cmd.Flags().DurationVar(&f.from, "from", 0, "start of figures over time; default the end of the warm-up")
 	cmd.Flags().DurationVar(&f.until, "until", 0, "end of figures over time")
@@ -100,13 +104,13 @@ func (a *app) plot(ctx context.Context, f *plotFlags, args []string) error {
 	if err != nil {
 		return badInput(fmt.Errorf("--figure: %w", err))
 	}
-	runs, err := loadRuns(f.runs, args)
+	d, err := find(ctx, f.runs, f.store, args)
 	if err != nil {
 		return err
 	}
-	d := &drawing{runs: runs, data: f.data, from: f.from, until: f.until}
+	d.data, d.from, d.until = f.data, f.from, f.until
 	drawn, err := d.draw(ctx, asked)
-	if err != nil {
+	if err = errors.Join(err, d.close()); err != nil {
 		return err
 	}
 	files, err := saveFigures(f, drawn, formats)
@@ -116,37 +120,62 @@ func (a *app) plot(ctx context.Context, f *plotFlags, args []string) error {
 	return a.printFigures(f, files, d.skipped)
 }
 
-// loadRuns reads the runs that the arguments name.
-func loadRuns(dir string, args []string) ([]*results.Run, error) {
-	var paths []string
+// find opens what the arguments name: saved runs, or one sweep of the store.
+// latest is whichever came last.
+func find(ctx context.Context, dir, storeURL string, args []string) (*drawing, error) {
+	d := &drawing{}
 	for _, arg := range args {
-		if arg != "latest" {
-			paths = append(paths, arg)
-			continue
+		paths := []string{arg}
+		if _, err := os.Stat(arg); err != nil {
+			newest, at, err := latestRuns(dir)
+			if err != nil {
+				return nil, err
+			}
+			w, created, ok, err := openSweep(ctx, storeURL, arg)
+			switch {
+			case err != nil:
+				return nil, err
+			case ok && (arg != "latest" || created > at.UnixNano()):
+				if len(args) > 1 {
+					return nil, badInput(errors.Join(fmt.Errorf("%s is a sweep; allowed: one sweep, or runs", arg), w.store.Close()))
+				}
+				return &drawing{sweep: w}, nil
+			case ok:
+				if err := w.store.Close(); err != nil {
+					return nil, err
+				}
+			case arg != "latest":
+				return nil, badInput(fmt.Errorf("no file %q, and no sweep of that name in %s (caravan ls lists them)", arg, storeURL))
+			}
+			if paths = newest; len(newest) == 0 {
+				return nil, badInput(fmt.Errorf("latest: no saved run in %s and no sweep in %s", dir, storeURL))
+			}
 		}
-		newest, err := latestRuns(dir)
-		if err != nil {
-			return nil, err
+		for _, p := range paths {
+			r, err := results.Load(p)
+			if err != nil {
+				return nil, badInput(err)
+			}
+			d.runs = append(d.runs, r)
 		}
-		paths = append(paths, newest...)
 	}
-	var out []*results.Run
-	for _, p := range paths {
-		r, err := results.Load(p)
-		if err != nil {
-			return nil, badInput(err)
-		}
-		out = append(out, r)
+	return d, nil
+}
+
+// close lets go of the store.
+func (d *drawing) close() error {
+	if d.sweep == nil {
+		return nil
 	}
-	return out, nil
+	return d.sweep.store.Close()
 }
 
 // latestRuns are the newest run of a directory and the others of the same
-// scenario and seed, the oldest first.
-func latestRuns(dir string) ([]string, error) {
+// scenario and seed, the oldest first, and when it was saved.
+func latestRuns(dir string) ([]string, time.Time, error) {
 	entries, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
-		return nil, badInput(err)
+		return nil, time.Time{}, badInput(err)
 	}
 	type saved struct {
 		path string
@@ -156,12 +185,12 @@ func latestRuns(dir string) ([]string, error) {
 	for _, p := range entries {
 		info, err := os.Stat(p)
 		if err != nil {
-			return nil, err
+			return nil, time.Time{}, err
 		}
 		all = append(all, saved{p, info.ModTime()})
 	}
 	if len(all) == 0 {
-		return nil, badInput(fmt.Errorf("latest: no saved run in %s; caravan run saves one", dir))
+		return nil, time.Time{}, nil
 	}
 	slices.SortFunc(all, func(a, b saved) int {
 		if c := a.at.Compare(b.at); c != 0 {
@@ -181,7 +210,7 @@ func latestRuns(dir string) ([]string, error) {
 			out = append(out, s.path)
 		}
 	}
-	return out, nil
+	return out, all[len(all)-1].at, nil
 }
 
 // A namedFigure is a figure and the name of its files, without the ending.
@@ -260,14 +289,25 @@ type errNothing struct{ why string }
 
 func (e errNothing) Error() string { return e.why }
 
+// make makes the figures of a row.
+func (d *drawing) make(ctx context.Context, row figureRow) ([]namedFigure, error) {
+	switch {
+	case row.ofSweep && d.sweep == nil:
+		return nil, errNothing{"it is a figure of a sweep"}
+	case !row.ofSweep && d.sweep != nil:
+		return nil, errNothing{"it is a figure of saved runs"}
+	}
+	return row.make(ctx, d)
+}
+
 // draw makes the figures that were asked for, or all that the runs can fill.
 func (d *drawing) draw(ctx context.Context, asked []string) ([]namedFigure, error) {
 	var out []namedFigure
 	for _, row := range figureRows() {
-		if len(asked) > 0 && !contains(asked, row.name) || len(asked) == 0 && row.onlyAsked {
+		if len(asked) > 0 && !contains(asked, row.name) || len(asked) == 0 && (row.onlyAsked || row.ofSweep != (d.sweep != nil)) {
 			continue
 		}
-		figures, err := row.make(ctx, d)
+		figures, err := d.make(ctx, row)
 		var nothing errNothing
 		if errors.As(err, &nothing) {
 			if len(asked) > 0 {

@@ -21,9 +21,10 @@ type figureRow struct {
 	make  func(ctx context.Context, d *drawing) ([]namedFigure, error)
 	// onlyAsked figures are not drawn unless they are named.
 	onlyAsked bool
+	ofSweep   bool // rather than of saved runs
 }
 
-// figureRows is every figure of saved runs.
+// figureRows is every figure of saved runs and of sweeps.
 func figureRows() []figureRow {
 	return []figureRow{
 		{name: "latency-cdf", shows: "distribution of latency", make: one("latency-cdf", (*drawing).latencyCDF)},
@@ -36,6 +37,11 @@ func figureRows() []figureRow {
 		{name: "gantt", shows: "what ran on which node, preemptions marked", make: each("gantt", (*drawing).gantt)},
 		{name: "utilisation", shows: "utilisation of nodes over time", make: each("utilisation", (*drawing).utilisation)},
 		{name: "topology", shows: "nodes, links, placement and load", make: each("topology", (*drawing).topology)},
+		sweepRow("sweep-lines", "metrics of a sweep over a parameter with 95 % bands", (*swept).lines),
+		sweepRow("sweep-bars", "latency by value of a parameter and solver with 95 % intervals", (*swept).bars),
+		sweepRow("sweep-map", "latency over two parameters", (*swept).maps),
+		sweepRow("sweep-boundary", "what a search in two parameters visited, and the border it found", (*swept).boundaries),
+		sweepRow("sweep-ratios", "mean latency of the solvers over that of the first, paired by seed, with 95 % intervals", (*swept).contrasts),
 	}
 }
 
@@ -77,6 +83,7 @@ func each(name string, make func(*drawing, context.Context, int) (plots.Figure, 
 // A drawing is the runs that figures are made of.
 type drawing struct {
 	runs        []*results.Run
+	sweep       *swept // instead of runs
 	data        string
 	from, until time.Duration
 	skipped     []string

@@ -22,32 +22,34 @@ import (
 
 // reportFlags are the flags of caravan report.
 type reportFlags struct {
-	out, runs, data, timeline string
-	thresholds                []string
-	from, until               time.Duration
+	out, runs, store, data, timeline string
+	thresholds                       []string
+	from, until                      time.Duration
 }
 
 func newReportCommand(a *app) *cobra.Command {
 	f := &reportFlags{}
 	cmd := &cobra.Command{
-		Use:   "report RUN...",
-		Short: "Write saved runs as one HTML file, or their timeline for Perfetto",
+		Use:   "report RUN...|SWEEP",
+		Short: "Write saved runs or a sweep as one HTML file, or a timeline for Perfetto",
 		Long: `Report writes one HTML file that opens from disk without a network and reads
 with JavaScript off: the summary and the thresholds first, then the figures, an
 interactive view of every metric, the table of runs, the scenario, and the
-command that makes it again. RUN is a file that caravan run saved, or latest.
+command that makes it again. RUN is a file that caravan run saved, SWEEP the
+name of a sweep in the store, and latest whichever came last.
 A threshold that is missed makes the exit code 3; the report is written all the
 same. --timeline writes what ran where and when in the first replication of the
 first run, in the Trace Event Format that ui.perfetto.dev opens.`,
 		Example: `  caravan report latest
   caravan report latest --threshold 'p99(latency) < 500ms' --threshold 'unplaced == 0'
   caravan report latest --timeline trace.json --until 2m`,
-		Args: takes(1, math.MaxInt, "one RUN or more, or latest"),
+		Args: takes(1, math.MaxInt, "one RUN or more, a SWEEP, or latest"),
 	}
 	cmd.Flags().StringVar(&f.out, "out", "report.html", "the `file` to write")
 	cmd.Flags().StringArrayVar(&f.thresholds, "threshold", nil, "an `expression` over metrics that has to hold (repeatable), such as 'p99(latency) < 200ms'")
 	cmd.Flags().StringVar(&f.timeline, "timeline", "", "also write the timeline of the first run, as a JSON `file`")
 	cmd.Flags().StringVar(&f.runs, "runs", "caravan-runs", "directory in which latest looks")
+	storeFlag(cmd, &f.store)
 	cmd.Flags().StringVar(&f.data, "data", "", "`folder` of the data files that the scenario names, when it is not a shipped one")
 	cmd.Flags().DurationVar(&f.from, "from", 0, "start of the timeline")
 	cmd.Flags().DurationVar(&f.until, "until", 0, "end of the timeline")
@@ -60,13 +62,17 @@ func (a *app) report(ctx context.Context, f *reportFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	runs, err := loadRuns(f.runs, args)
+	d, err := find(ctx, f.runs, f.store, args)
 	if err != nil {
 		return err
 	}
-	d := &drawing{runs: runs, data: f.data}
-	out, err := runReport(ctx, d, thresholds)
-	if err != nil {
+	d.data = f.data
+	make := runReport
+	if d.sweep != nil {
+		make = sweepReport
+	}
+	out, err := make(ctx, d, thresholds)
+	if err = errors.Join(err, d.close()); err != nil {
 		return err
 	}
 	if err := saveReport(f.out, out); err != nil {
@@ -74,6 +80,9 @@ func (a *app) report(ctx context.Context, f *reportFlags, args []string) error {
 	}
 	fmt.Fprintf(a.stdout, "Saved %s\n", f.out)
 	if f.timeline != "" {
+		if d.sweep != nil {
+			return badInput(errors.New("--timeline: allowed for a saved run"))
+		}
 		if err := saveTimeline(ctx, f, d); err != nil {
 			return err
 		}
@@ -166,7 +175,7 @@ func runReport(ctx context.Context, d *drawing, thresholds []*criteria.Criterion
 	if out.Figures, err = inlined(drawn); err != nil {
 		return out, err
 	}
-	out.Scenario, out.ScenarioName = indented(first.ScenarioText), first.Scenario+".json"
+	out.Sources = []report.Source{{Name: first.Scenario + ".json", Text: indented(first.ScenarioText)}}
 	out.Stamp = stampFacts(first.Stamp)
 	out.Commands = []string{runAgain(d.runs)}
 	return out, nil

@@ -72,6 +72,7 @@ func (a Axis) extent(values ...float64) (low, high float64, ok bool) {
 // where that costs less than a third of it.
 func (a Axis) around(values ...float64) scale {
 	if len(a.Names) > 0 {
+		a.Log, a.Unit = false, "" // names are at 0, 1, 2 and have their units
 		return a.between(-0.5, float64(len(a.Names))-0.5)
 	}
 	low, high, ok := a.extent(values...)

@@ -2,6 +2,7 @@ package plots
 
 import (
 	"errors"
+	"fmt"
 	"image/color"
 	"math"
 	"slices"
@@ -17,6 +18,7 @@ type BarSet struct {
 // Bars shows cases side by side in groups, with whiskers for the 95 %
 // intervals. A case without a value in a group has a cross there.
 type Bars struct {
+	X      Axis // its label alone
 	Y      Axis
 	Groups []string
 	Sets   []BarSet
@@ -58,7 +60,7 @@ func (p Bars) draw(s sheet, b box) {
 		b = legend(s, b, keys)
 	}
 	y := p.Y.around(append(values, p.base(values)...)...)
-	f := newFrame(s, b, Axis{Names: p.Groups}.around(), y)
+	f := newFrame(s, b, Axis{Label: p.X.Label, Names: p.Groups}.around(), y)
 	f.rules(false, true)
 	w := math.Min(26, 0.8*f.width()/float64(len(p.Groups))/float64(len(p.Sets)))
 	for g := range p.Groups {
@@ -116,7 +118,8 @@ type Contrast struct {
 }
 
 // Differences shows paired differences, one a row, with 95 % intervals: what
-// does not reach the line at 0 is more than chance. The numbers stand beside.
+// does not reach the line at 0 is more than chance. On a logarithmic axis they
+// are ratios, and the line is at 1. The numbers stand beside.
 type Differences struct {
 	X         Axis
 	Contrasts []Contrast
@@ -144,29 +147,43 @@ func (d Differences) Table() Table {
 
 func (d Differences) height(float64) float64 { return 44 + 15*float64(len(d.Contrasts)) }
 
+// none is where nothing differs.
+func (d Differences) none() float64 {
+	if d.X.Log {
+		return 1
+	}
+	return 0
+}
+
 func (d Differences) draw(s sheet, b box) {
-	values := []float64{0}
+	values := []float64{d.none()}
 	names := make([]string, len(d.Contrasts))
 	for i, c := range d.Contrasts {
 		values = append(values, c.Difference.ends()...)
 		names[len(names)-1-i] = c.Name
 	}
-	low, high, _ := d.X.extent(values...)
-	room := 0.06 * (high - low)
-	x := d.X.between(low-room, high+room)
+	x := d.X.around(values...)
+	if low, high, _ := d.X.extent(values...); !d.X.Log {
+		room := 0.06 * (high - low)
+		x = d.X.between(low-room, high+room)
+	}
 	notes, widest := make([]string, len(names)), 0.0
 	for i, c := range d.Contrasts {
-		notes[i] = strings.TrimSpace(withInterval(c.Difference, x.factor) + " " + x.shown)
+		if d.X.Log {
+			notes[i] = fmt.Sprintf("%s (%s to %s)", significant(c.Difference.Value, 3), significant(c.Difference.Low, 3), significant(c.Difference.High, 3))
+		} else {
+			notes[i] = strings.TrimSpace(withInterval(c.Difference, x.factor) + " " + x.shown)
+		}
 		widest = math.Max(widest, s.width(notes[i], tickSize))
 	}
 	b.right -= widest + 4
 	f := newFrame(s, b, x, Axis{Names: names}.around())
 	f.rules(true, false)
-	f.draw(polyline(f.at(0, f.y.low), f.at(0, f.y.high)), stroked(black, 0.6))
+	f.draw(polyline(f.at(d.none(), f.y.low), f.at(d.none(), f.y.high)), stroked(black, 0.6))
 	for i, c := range d.Contrasts {
 		y := f.y.at(float64(len(names) - 1 - i))
 		colour := palette(0)
-		if e := c.Difference; e.interval() && e.Low <= 0 && e.High >= 0 {
+		if e := c.Difference; e.interval() && e.Low <= d.none() && e.High >= d.none() {
 			colour = grey
 		}
 		f.span(c.Difference, y, colour)

@@ -154,7 +154,7 @@ func brief(v float64) string {
 
 // reserve is the width of a bar of colours with its labels.
 func (s *scale) reserve(on sheet, b box) float64 {
-	s.mark(max(2, int(b.height()/28)))
+	s.mark(max(2, int(b.height()/18)))
 	widest := 0.0
 	for _, t := range s.ticks {
 		widest = math.Max(widest, on.width(t.label, tickSize))

@@ -30,8 +30,16 @@ type Report struct {
 	Runs        Table
 	Stamp       []Fact
 	Commands    []string // that make it again
-	// Scenario is the text of the file, and ScenarioName what to save it as.
-	Scenario, ScenarioName string
+	Sources     []Source
+}
+
+// A Source is a file that the commands read: its text, and the name to save it
+// by.
+type Source struct{ Name, Text string }
+
+// SaveAs is the address from which a browser saves the file.
+func (s Source) SaveAs() template.URL {
+	return template.URL("data:application/json;base64," + base64.StdEncoding.EncodeToString([]byte(s.Text)))
 }
 
 // A Fact is a name and a value.
@@ -87,7 +95,6 @@ type page struct {
 	Style   template.CSS
 	Scripts []template.JS
 	Data    template.JS
-	SaveAs  template.URL
 }
 
 // Write writes the report.
@@ -122,7 +129,6 @@ func Write(w io.Writer, r Report) error {
 		scripts = append(scripts, hash(text))
 		p.Scripts = append(p.Scripts, template.JS(text))
 	}
-	p.SaveAs = template.URL("data:application/json;base64," + base64.StdEncoding.EncodeToString([]byte(r.Scenario)))
 	p.Policy = fmt.Sprintf("default-src 'none'; base-uri 'none'; form-action 'none'; script-src %s; style-src %s %s",
 		strings.Join(scripts, " "), hash(string(p.Style)), hash(strings.TrimSuffix(read("plot-style.css"), "\n")))
 	var b bytes.Buffer

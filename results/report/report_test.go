@@ -38,7 +38,7 @@ func example() report.Report {
 		Records:  report.Records{Keys: []string{"case", "about", "load"}},
 		Stamp:    []report.Fact{{Name: "seed", Value: "7"}},
 		Commands: []string{"caravan run rush-hour --solver ilp"},
-		Scenario: `{"name": "rush-hour"}`, ScenarioName: "rush-hour.json",
+		Sources:  []report.Source{{Name: "rush-hour.json", Text: `{"name": "rush-hour"}`}},
 	}
 	for i, c := range []string{"ilp", "queueing"} {
 		for load := range 5 {
