@@ -34,6 +34,19 @@ func Const(v float64) Dist { return Dist{Kind: Constant, Mean: v} }
 // Exp is the exponential distribution of the given mean.
 func Exp(mean float64) Dist { return Dist{Kind: Exponential, Mean: mean} }
 
+// Times is the distribution of d's quantity multiplied by f, at least 0.
+func (d Dist) Times(f float64) Dist {
+	d.Mean, d.Low, d.High = d.Mean*f, d.Low*f, d.High*f
+	if d.Samples != nil {
+		samples := make([]float64, len(d.Samples))
+		for i, x := range d.Samples {
+			samples[i] = x * f
+		}
+		d.Samples = samples
+	}
+	return d
+}
+
 // SquaredCV is the squared coefficient of variation, Var/Mean^2, which the
 // Pollaczek-Khinchine formula needs. It is +Inf for a Pareto law of shape <= 2.
 func (d Dist) SquaredCV() float64 {
