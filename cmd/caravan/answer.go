@@ -2,6 +2,7 @@ package main
 
 import (
 	"caravan/results"
+	"caravan/solver/robust"
 	"caravan/topology"
 )
 
@@ -22,7 +23,22 @@ func (p *plan) answer() solveAnswer {
 		Objective: objective, Bound: bound, Gap: gap,
 		Placement: orEmpty(p.placements()), Preempted: []results.Placed{}, Unplaced: orEmpty(p.unplaced()),
 		Reason: sol.Reason, Predicted: orEmpty(p.predictions()), Warnings: orEmpty(s.Warnings),
-		Steps: sol.Steps, Seconds: p.seconds,
+		Steps: sol.Steps, Seconds: p.seconds, Robust: p.robustAnswer(),
+	}
+}
+
+// robustAnswer is the report over profiles, nil without one.
+func (p *plan) robustAnswer() *robustAnswer {
+	if p.robust == nil || !p.placed() {
+		return nil
+	}
+	value := func(v robust.Value) robustValue {
+		return robustValue{Mean: finite(v.Mean), Worst: finite(v.Worst), Regret: finite(v.Regret)}
+	}
+	r := p.robust
+	return &robustAnswer{
+		Profiles: r.Profiles, Candidates: r.Candidates,
+		Chosen: value(r.Chosen), Nominal: value(r.Nominal), Bound: finite(r.Bound),
 	}
 }
 

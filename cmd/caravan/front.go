@@ -17,6 +17,7 @@ import (
 	"caravan/results/plots"
 	"caravan/scenarios"
 	"caravan/solver"
+	"caravan/solver/robust"
 	"caravan/topology"
 	"caravan/workloads/placement"
 )
@@ -25,6 +26,9 @@ import (
 type trade struct {
 	limits, also []string
 	then         []string
+	profileError string
+	robust       *enum
+	profiles     int
 	incumbent    string
 	pareto       string
 	points       int
@@ -35,10 +39,31 @@ func (f *trade) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.limits, "limit", nil, "most that an objective may come to, as `money=12` (repeatable), in its unit")
 	cmd.Flags().StringArrayVar(&f.also, "also", nil, "add another objective by weight, as `moves=0.01` (repeatable)")
 	cmd.Flags().StringArrayVar(&f.then, "then", nil, "objective to minimise next, while the earlier ones stay as they are (repeatable)")
+	cmd.Flags().StringVar(&f.profileError, "profile-error", "", "choose for a profile whose every work and output may be off by so much, as `20%` (coefficient of variation)")
+	f.robust = &enum{value: string(robust.Mean), allowed: robust.Rules()}
+	cmd.Flags().Var(f.robust, "robust", "cost over those profiles that --profile-error makes least")
+	completeWith(cmd, "robust", robust.Rules())
+	cmd.Flags().IntVar(&f.profiles, "profiles", robust.DefaultProfiles, "profiles that --profile-error draws")
 	cmd.Flags().StringVar(&f.incumbent, "incumbent", "", "the placement in force: a `file` that solve --output json wrote")
 	cmd.Flags().StringVar(&f.pareto, "pareto", "", "print the front of two objectives, as `latency,money`, found by --solver (default local)")
 	cmd.Flags().IntVar(&f.points, "points", 8, "points of the front to look for")
 	cmd.Flags().StringVar(&f.figure, "figure", "", "draw the front, as a .pdf, .svg or .png `file`")
+}
+
+// wrongProfile is how wrong the profile may be; no Error asks nothing.
+func (f *trade) wrongProfile() (robust.Options, error) {
+	o := robust.Options{Profiles: f.profiles, Rule: robust.Rule(f.robust.value)}
+	if f.profileError == "" {
+		return o, nil
+	}
+	var err error
+	if o.Error, err = topology.ParsePercent(f.profileError); err != nil {
+		return o, badInput(fmt.Errorf("--profile-error: %w", err))
+	}
+	if f.profiles < 1 || len(f.then) > 0 {
+		return o, badInput(errors.New("--profile-error: allowed are --profiles of at least 1, and no --then"))
+	}
+	return o, nil
 }
 
 // apply puts the flags into a problem.

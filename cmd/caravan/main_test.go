@@ -114,6 +114,9 @@ func TestJSONHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
 		commands [][]string // together they show every field
 	}{
 		{"caravan solve", [][]string{{"solve", "smart-city"}, {"solve", "testdata/full.yaml"}}},
+		{"caravan solve --profile-error", [][]string{
+			{"solve", "testdata/full.yaml"}, {"solve", "smart-city", "--profile-error", "20%", "--profiles", "2", "--solver", "ilp"},
+		}},
 		{"caravan run", [][]string{{"run", "smart-city", "--replications", "2", "--set", "simulate.duration=1m", "--out", out}, {"run", "testdata/full.yaml", "--out", out}, {"run", "tutorial", "--out", out}}},
 		{"caravan plot", [][]string{{"plot", "latest", "--runs", out, "--out", out + "/figures", "--format", "csv"}}},
 		{"caravan scenarios", [][]string{{"scenarios"}}},
@@ -126,7 +129,7 @@ func TestJSONHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
 		{"caravan version", [][]string{{"version"}}},
 	} {
 		documented := documentedFields(t, c.section)
-		if c.section == "caravan run" {
+		if c.section == "caravan run" || c.section == "caravan solve --profile-error" {
 			for k, v := range documentedFields(t, "caravan solve") {
 				documented[k] = v
 			}

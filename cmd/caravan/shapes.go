@@ -27,6 +27,24 @@ type solveAnswer struct {
 	Warnings  []string           `json:"warnings"`
 	Steps     int64              `json:"steps"`   // the solver's own count of work
 	Seconds   float64            `json:"seconds"` // wall clock of the solver
+	Robust    *robustAnswer      `json:"robust,omitempty"`
+}
+
+// robustAnswer is what placements cost over the profiles that were drawn, in
+// the unit of the objective; null where nothing finite is known.
+type robustAnswer struct {
+	Profiles   int         `json:"profiles"`
+	Candidates int         `json:"candidates"` // different placements compared
+	Chosen     robustValue `json:"chosen"`
+	Nominal    robustValue `json:"nominal"` // the placement for the profile as given
+	Bound      *float64    `json:"bound"`   // below the mean of any placement
+}
+
+// robustValue is what one placement costs over the profiles.
+type robustValue struct {
+	Mean   *float64 `json:"mean"`
+	Worst  *float64 `json:"worst"`
+	Regret *float64 `json:"regret"` // the most that another candidate would have saved
 }
 
 // objectiveAnswer is what was minimised.

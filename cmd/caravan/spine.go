@@ -16,6 +16,7 @@ import (
 	"caravan/solver/conflict"
 	"caravan/solver/ilp"
 	"caravan/solver/local"
+	"caravan/solver/robust"
 	"caravan/topology"
 	"caravan/workloads"
 	"caravan/workloads/placement"
@@ -32,7 +33,8 @@ type plan struct {
 	scenario *scenarios.Scenario
 	solver   string // the row of the catalogue
 	solution solver.Solution
-	seconds  float64 // wall clock of the solver; printed, never saved
+	robust   *robust.Report // over the profiles that were drawn, nil without any
+	seconds  float64        // wall clock of the solver; printed, never saved
 	// arriving are the jobs that come and go during the run; the scenario and
 	// its solution do without them.
 	arriving []workloads.Job
@@ -83,9 +85,13 @@ func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error)
 	problem := problemOf(p.scenario)
 	problem.Incumbent = ask.incumbent
 	then := p.scenario.Solve.Then
+	var wrong robust.Options
 	if ask.trade != nil {
 		then = append(slices.Clone(then), ask.trade.then...)
 		if err := ask.trade.apply(problem); err != nil {
+			return nil, err
+		}
+		if wrong, err = ask.trade.wrongProfile(); err != nil {
 			return nil, err
 		}
 	}
@@ -96,7 +102,12 @@ func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error)
 		defer stop()
 	}
 	start := time.Now()
-	p.solution, err = staged(limited, algorithm, problem, then)
+	if wrong.Error > 0 {
+		p.robust = new(robust.Report)
+		p.solution, *p.robust, err = robust.Choose(limited, algorithm, problem, wrong)
+	} else {
+		p.solution, err = staged(limited, algorithm, problem, then)
+	}
 	if err != nil {
 		err = fmt.Errorf("solving %s with %s: %w", s.Name, name, err)
 		if errors.Is(err, solver.ErrUnsupported) {

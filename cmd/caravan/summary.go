@@ -26,10 +26,31 @@ func (a *app) printPlan(p *plan) {
 		fmt.Fprintf(a.stdout, "Reason: %s\n", s.Reason)
 	}
 	a.printPlacement(p)
+	a.printRobust(s.Robust, s.Objective.Unit)
 	a.printUnplaced(s.Unplaced)
 	for _, w := range s.Warnings {
 		fmt.Fprintf(a.stdout, "Warning: %s\n", w)
 	}
+}
+
+// printRobust sets the chosen placement beside the one for the profile as given.
+func (a *app) printRobust(r *robustAnswer, unit string) {
+	if r == nil {
+		return
+	}
+	fmt.Fprintf(a.stdout, "Over %s drawn around the given one, of %s compared:\n\n", count(r.Profiles, "profile"), count(r.Candidates, "placement"))
+	g := grid{header: []string{"placement", "mean", "worst", "most that another would save"}, numbers: []int{1, 2, 3}}
+	for _, row := range []struct {
+		name string
+		v    robustValue
+	}{{"chosen", r.Chosen}, {"best for the given profile", r.Nominal}} {
+		g.add(row.name, optional(row.v.Mean, unit), optional(row.v.Worst, unit), optional(row.v.Regret, unit))
+	}
+	g.render(a.stdout)
+	if r.Bound != nil {
+		fmt.Fprintf(a.stdout, "No placement has a mean below %s.\n", quantity(*r.Bound, unit))
+	}
+	fmt.Fprintln(a.stdout)
 }
 
 // verdict is the solver's answer in a sentence.
