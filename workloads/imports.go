@@ -51,6 +51,8 @@ func Formats() []Format {
 			return strings.HasSuffix(strings.TrimSuffix(strings.ToLower(name), ".gz"), ".swf")
 		}},
 		{"wfcommons", "WfCommons WfFormat JSON", readWfCommons, has(`"schemaVersion"`, `"workflow"`)},
+		{"nomad-job", "HashiCorp Nomad job file, HCL or the API's JSON", readNomadJob, looksNomad},
+		{"kubernetes", "Kubernetes manifests, YAML or JSON, several documents", readKubernetes, looksKubernetes},
 		{"berkeley-profile", "Berkeley Nomad's pipeline profile JSON", readBerkeleyProfile, has("cloud_execution_time")},
 		{"arrivals", "CSV of arrival times in seconds or RFC 3339, with optional factor columns", readArrivals, has("time")},
 	}
