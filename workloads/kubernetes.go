@@ -207,6 +207,9 @@ func (k *kubernetesFile) work(n *spec.Node) {
 		return
 	}
 	g := Group{Name: "pod", Count: count, Demand: k.podDemand(pod)}
+	if images := imagesOf(pod); len(images) > 0 {
+		g.Meta = map[string]string{"images": strings.Join(images, ", ")}
+	}
 	k.selection(pod, &g)
 	k.neighbours(pod, labels, &g)
 	k.tolerated(pod, &g)
@@ -282,6 +285,20 @@ func (k *kubernetesFile) podDemand(pod *spec.Node) topology.Resources {
 		sum.GPUMilli = 1000
 	}
 	return sum
+}
+
+// imagesOf lists the images of a pod: with another one it is replaced.
+func imagesOf(pod *spec.Node) []string {
+	var out []string
+	for _, field := range []string{"initContainers", "containers"} {
+		for _, c := range pod.Each(field) {
+			c.Text("name")
+			if image := c.Text("image"); image != "" {
+				out = append(out, image)
+			}
+		}
+	}
+	return out
 }
 
 // containerDemand is what a container requests; where it requests nothing of a

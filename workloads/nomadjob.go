@@ -185,6 +185,13 @@ func (r *nomadJob) task(n *spec.Node, g *Group) Task {
 	}
 	t.Constraints, t.Affinities = constraintsOf(n), affinitiesOf(n)
 	t.KillTimeout = n.Span("kill_timeout", 0)
+	var told []string // what a change of replaces the instances for
+	for _, field := range []string{"config", "env"} {
+		for _, b := range n.Each(field) {
+			told = append(told, b.String())
+		}
+	}
+	t.Config = strings.Join(told, " ")
 	res := lastOf(n, "resources")
 	t.Cores = res.Int("cores", 0, 1<<16, 0)
 	if cpu := res.Int("cpu", 0, 1<<30, int(DefaultTaskCPU)); t.Cores == 0 {

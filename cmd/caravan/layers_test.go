@@ -26,7 +26,10 @@ var mayImport = map[string][]string{
 	// Level 0 and 1: values and their formulas.
 	"topology":  {},
 	"results":   {},
-	"workloads": {"topology"},
+	"workloads": {"topology", "workloads/spec"},
+
+	// Level 0: the files of others as a tree.
+	"workloads/spec": {},
 
 	// Level 1: kernels that know nothing of the domain but its units.
 	"sim/des":                 {},
@@ -80,7 +83,7 @@ var thirdParty = map[string][]string{
 	"github.com/vbauerster/mpb/v8":             {"cmd/*"},
 	"github.com/lmittmann/tint":                {"cmd/*"},
 	"golang.org/x/term":                        {"cmd/*"},
-	"go.yaml.in/yaml/v3":                       {"scenarios"},
+	"go.yaml.in/yaml/v3":                       {"scenarios", "workloads/spec"},
 	"github.com/google/jsonschema-go":          {"scenarios"},
 	"github.com/santhosh-tekuri/jsonschema/v6": {"scenarios"},
 	"gonum.org/v1/gonum":                       {"topology", "results", "scenarios", "solver/*", "sim", "sim/*", "cmd/*"},
@@ -94,7 +97,8 @@ var thirdParty = map[string][]string{
 	"codeberg.org/go-fonts/liberation":         {"results/plots"},
 	"codeberg.org/go-pdf/fpdf":                 {"results/plots"},
 	"golang.org/x/image":                       {"results/plots"},
-	"github.com/hashicorp/hcl/v2":              {"workloads"},
+	"github.com/hashicorp/hcl/v2":              {"workloads/spec"},
+	"github.com/zclconf/go-cty":                {"workloads/spec"},
 	"github.com/hashicorp/go-version":          {"workloads"},
 	"github.com/bartolsthoorn/gohighs":         {"solver/milp"},
 	"golang.org/x/perf":                        {"cmd/*"},

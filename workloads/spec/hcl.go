@@ -20,6 +20,9 @@ func HCL(file string, data []byte) (*Node, error) {
 	if err := admit(file, data); err != nil {
 		return nil, err
 	}
+	if err := admitTokens(file, data); err != nil {
+		return nil, err
+	}
 	parsed, diags := hclsyntax.ParseConfig(data, file, hcl.Pos{Line: 1, Column: 1})
 	if diags.HasErrors() {
 		return nil, diagnosed(file, diags)
@@ -35,6 +38,32 @@ func HCL(file string, data []byte) (*Node, error) {
 		return nil, err
 	}
 	return r.body("", body, nil)
+}
+
+// mostOperators bounds the operators of a file: each may nest its expression
+// one level deeper, and the parser and its walkers recurse.
+const mostOperators = 10_000
+
+// admitTokens refuses a file of too many operators.
+func admitTokens(file string, data []byte) error {
+	tokens, diags := hclsyntax.LexConfig(data, file, hcl.Pos{Line: 1, Column: 1})
+	if diags.HasErrors() {
+		return diagnosed(file, diags)
+	}
+	n := 0
+	for _, t := range tokens {
+		switch t.Type {
+		case hclsyntax.TokenBang, hclsyntax.TokenMinus, hclsyntax.TokenPlus, hclsyntax.TokenStar, hclsyntax.TokenSlash,
+			hclsyntax.TokenPercent, hclsyntax.TokenQuestion, hclsyntax.TokenAnd, hclsyntax.TokenOr, hclsyntax.TokenEqualOp,
+			hclsyntax.TokenNotEqual, hclsyntax.TokenLessThan, hclsyntax.TokenGreaterThan, hclsyntax.TokenLessThanEq,
+			hclsyntax.TokenGreaterThanEq, hclsyntax.TokenDot, hclsyntax.TokenTemplateControl, hclsyntax.TokenOBrack:
+			n++
+		}
+		if n > mostOperators {
+			return fault(file, t.Range.Start.Line, "found more than %d operators, allowed are as many", mostOperators)
+		}
+	}
+	return nil
 }
 
 // diagnosed is the first complaint of the parser.

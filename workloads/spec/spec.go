@@ -173,6 +173,28 @@ func (n *Node) Own() string {
 	return ""
 }
 
+// String is everything below the value on one line, for telling two apart.
+func (n *Node) String() string {
+	if n == nil {
+		return ""
+	}
+	n.used = true
+	var parts []string
+	switch n.kind {
+	case listKind:
+		for _, x := range n.list {
+			parts = append(parts, x.String())
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case objectKind:
+		for _, f := range n.fields {
+			parts = append(parts, f.name+": "+f.String())
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	return n.Own()
+}
+
 // There reports whether a field is there and not null.
 func (n *Node) There(name string) bool {
 	f := n.Get(name)
