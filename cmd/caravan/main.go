@@ -70,6 +70,7 @@ Start here:
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	root.AddCommand(
 		newRunCommand(a),
+		newStoryCommand(a),
 		newSweepCommand(a),
 		newLsCommand(a),
 		newShowCommand(a),

@@ -39,6 +39,15 @@ func (m metricIndex) short(name, workload, stat string) string {
 	return quantity(x.Value, x.Unit)
 }
 
+// bare prints a count without its unit.
+func (m metricIndex) bare(name, workload, stat string) string {
+	x, ok := m[metricKey{name, workload, stat}]
+	if !ok {
+		return "-"
+	}
+	return quantity(x.Value, "")
+}
+
 // dropped is the share of a pipeline's requests that found a full queue,
 // passed their deadline in a pipeline that drops late requests, or were lost
 // to a failure.

@@ -21,6 +21,10 @@ func scales(unit string) []scale {
 		return []scale{{"%", 1e-2}}
 	case "B":
 		return []scale{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
+	case "core s":
+		return []scale{{"core h", 3600}, {"core s", 1}}
+	case "instance s":
+		return []scale{{"instance h", 3600}, {"instance s", 1}}
 	case "1/s":
 		return []scale{{"/s", 1}}
 	case "":

@@ -56,6 +56,9 @@ func (a *app) printRobust(r *robustAnswer, unit string) {
 // verdict is the solver's answer in a sentence.
 func (p *plan) verdict() string {
 	s := p.answer()
+	if p.decider != "" && len(p.scenario.Workload.Pipelines) == 0 {
+		return fmt.Sprintf("A control plane places jobs as they come; the decider %s chooses nodes.", p.decider)
+	}
 	if len(p.arriving) > 0 && len(p.scenario.Workload.Pipelines) == 0 {
 		return fmt.Sprintf("Jobs come and go: the %s policy places each as it arrives.", policyName(p.scenario, p.solver))
 	}
@@ -210,6 +213,11 @@ func (a *app) printPipelines(s simulated) {
 // of the cluster they held.
 func (a *app) printJobs(s simulated) {
 	m := index(s.run.Metrics)
+	if s.plan.decider != "" {
+		a.printControl(s.run.Metrics)
+		a.printAllocated(s.run.Metrics, m)
+		return
+	}
 	g := grid{header: []string{"jobs", "submitted", "placed", "unplaced", "mean wait", "p95 wait", "longest wait"}, numbers: []int{1, 2, 3, 4, 5, 6}}
 	for _, x := range s.run.Metrics {
 		if x.Name != "submitted" {
@@ -224,8 +232,13 @@ func (a *app) printJobs(s simulated) {
 	}
 	g.render(a.stdout)
 	fmt.Fprintln(a.stdout)
+	a.printAllocated(s.run.Metrics, m)
+}
+
+// printAllocated draws how much of the cluster jobs held.
+func (a *app) printAllocated(metrics []results.Metric, m metricIndex) {
 	h := grid{header: []string{"allocated", "mean", "peak"}, numbers: []int{1, 2}}
-	for _, x := range s.run.Metrics {
+	for _, x := range metrics {
 		if x.Name == "allocated" && x.Stat == "mean" {
 			h.add(x.Workload, showMetric(x), m.short("allocated", x.Workload, "max"))
 		}

@@ -210,6 +210,10 @@ func (g *region) placed(j *job, p *plan, i int, id cluster.AllocID) {
 		a := &g.allocs[id]
 		a.version = p.versions[i]
 		g.tellAlloc("update", id, "in place")
+		g.inDeployment(j, c, id)
+		if c.Deployment >= 0 {
+			g.judgeAgain(id)
+		}
 		return
 	}
 	for len(g.allocs) <= int(id) {
@@ -218,7 +222,10 @@ func (g *region) placed(j *job, p *plan, i int, id cluster.AllocID) {
 	a := &g.allocs[id]
 	*a = alloc{
 		job: int32(j.id), group: int16(x), version: p.versions[i], index: c.Index, node: c.Node,
-		said: cluster.Pending,
+		said: cluster.Pending, canaryOf: -1,
+	}
+	if c.Canary {
+		a.canaryOf = c.Deployment
 	}
 	g.run.stats.use(c.Amount, +1)
 	grp := &j.groups[x]

@@ -64,6 +64,7 @@ func (g *region) at(d time.Duration, kind uint8, id cluster.AllocID) {
 func (g *region) deliver(id cluster.AllocID) {
 	a := &g.allocs[id]
 	g.node(a.node).allocs = append(g.node(a.node).allocs, id)
+	a.judgedAt = g.run.now
 	if !g.node(a.node).reachable() {
 		return
 	}

@@ -82,8 +82,11 @@ func (g *region) proposeDeployment(j *job) int32 {
 func (g *region) replacesAny(j *job, group int) bool {
 	at := j.position(j.current(), group)
 	return slices.ContainsFunc(j.groups[group].allocs, func(id cluster.AllocID) bool {
-		a := &g.allocs[id]
-		return a.version != j.current() && g.state.Alloc(id).Desired == cluster.Run && j.spec().Replaces(j.versions[a.version].spec, at)
+		a, s := &g.allocs[id], g.state.Alloc(id)
+		if a.canaryOf >= 0 && g.deployments[a.canaryOf].canarying(group) {
+			return false // it stops
+		}
+		return a.version != j.current() && s.Desired == cluster.Run && j.spec().Replaces(j.versions[a.version].spec, at)
 	})
 }
 

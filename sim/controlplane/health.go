@@ -30,8 +30,7 @@ func (g *region) armHealth(id cluster.AllocID) {
 	if !ok || a.verdict != cluster.Unjudged {
 		return
 	}
-	s := g.state.Alloc(id)
-	left := max(0, s.CreatedAt+within-g.run.now)
+	left := max(0, a.judgedAt+within-g.run.now)
 	g.run.eng.After(left, prioClient, g.event(evUnhealthy, a.checks, int32(id)))
 }
 
@@ -52,4 +51,16 @@ func (g *region) passChecks(id cluster.AllocID) {
 		return
 	}
 	g.run.eng.After(t.HealthDelay+well, prioClient, g.event(evHealthy, a.checks, int32(id)))
+}
+
+// judgeAgain forgets the verdict on an allocation that a deployment has taken
+// over in place, and watches it anew.
+func (g *region) judgeAgain(id cluster.AllocID) {
+	a := &g.allocs[id]
+	a.verdict, a.judgedAt = cluster.Unjudged, g.run.now
+	g.state.Update(id, func(s *cluster.Allocation) { s.Health = cluster.Unjudged })
+	g.armHealthAgain(id)
+	if a.phase == working {
+		g.passChecks(id)
+	}
 }

@@ -13,7 +13,7 @@ import (
 // fail has a machine stop: what ran there loses its progress, and the servers
 // learn of it when its heartbeat is missed.
 func (g *region) fail(n *node) {
-	if !n.alive {
+	if n.broken++; !n.alive {
 		return
 	}
 	n.alive = false
@@ -150,9 +150,10 @@ func (g *region) sync(n *node) {
 	}
 }
 
-// repair has a machine work again.
+// repair has a machine work again once nothing keeps it down any more.
 func (g *region) repair(n *node) {
-	if n.alive {
+	n.broken = max(0, n.broken-1)
+	if n.alive || n.broken > 0 {
 		return
 	}
 	n.alive = true

@@ -267,18 +267,18 @@ func (r *reconciler) keepsOriginal(id, other cluster.AllocID) bool {
 func (r *reconciler) dropCanaries() {
 	var replaced []int32
 	r.stay = slices.DeleteFunc(r.stay, func(id cluster.AllocID) bool {
-		s := r.g.state.Alloc(id)
-		if !s.Canary || s.Deployment < 0 {
+		a, s := &r.g.allocs[id], r.g.state.Alloc(id)
+		if a.canaryOf < 0 {
 			return false
 		}
-		d := &r.g.deployments[s.Deployment]
+		d := &r.g.deployments[a.canaryOf]
 		switch {
 		case d.groups[r.group].promoted:
-			if r.g.allocs[id].version == r.j.current() {
+			if a.version == r.j.current() {
 				replaced = append(replaced, s.Index)
 			}
 			return false
-		case s.Deployment == r.deployment && d.status == deployRunning:
+		case a.canaryOf == r.deployment && d.status == deployRunning:
 			r.canaries = append(r.canaries, id)
 			return true
 		}
@@ -290,7 +290,7 @@ func (r *reconciler) dropCanaries() {
 	}
 	r.stay = slices.DeleteFunc(r.stay, func(id cluster.AllocID) bool {
 		s := r.g.state.Alloc(id)
-		if s.Canary && r.g.allocs[id].version == r.j.current() || !slices.Contains(replaced, s.Index) {
+		if a := &r.g.allocs[id]; a.canaryOf >= 0 && a.version == r.j.current() || !slices.Contains(replaced, s.Index) {
 			return false
 		}
 		r.p.Stop(s, cluster.Pending, "the canary takes its place")

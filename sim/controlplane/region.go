@@ -198,8 +198,9 @@ func (g *region) want(j *job) {
 			case k < n && s.wantedAt < 0 && !s.finished && (s.last == cluster.NoAlloc || g.allocs[s.last].phase == gone):
 				g.run.stats.lack(j.priority, +1)
 				s.wantedAt = g.run.now
-				if s.last == cluster.NoAlloc {
+				if s.askedAt < 0 {
 					s.askedAt = g.run.now
+					g.run.stats.classes[j.priority].submitted++
 				}
 			}
 		}

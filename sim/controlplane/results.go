@@ -119,7 +119,7 @@ func (a adder) class(c *class, subject string) {
 	a.add("wasted", subject, "sum", "core s", wasted)
 	a.add("overhead", subject, "sum", "core s", c.overhead)
 	a.add("useful", subject, "sum", "core s", c.useful)
-	a.add("inversion", subject, "sum", "s", c.inversion)
+	a.add("inversion", subject, "sum", "instance s", c.inversion)
 }
 
 // allocated adds how much of the cluster was held.
@@ -170,7 +170,7 @@ func (a adder) control(s *stats) {
 		a.count(x.name, x.subject, x.unit, x.n)
 	}
 	a.add("blocked", "evaluations", "max", "evaluations", float64(s.mostBlocked))
-	a.add("cascade", "depth", "max", "1", float64(s.deepest))
+	a.add("cascade", "depth", "max", "levels", float64(s.deepest))
 	a.durations("queue-wait", "evaluations", &s.queueWait)
 	a.durations("service-time", "evaluations", &s.serviceTime)
 	a.durations("queue-wait", "plans", &s.planWait)

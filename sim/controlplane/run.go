@@ -164,7 +164,6 @@ func (r *run) regionOf(name string) *region {
 // submit sends a job to its region, which takes a while when it is another.
 func (r *run) submit(job *workloads.Job) {
 	g := r.regionOf(job.Region)
-	r.stats.submitted(r, job)
 	delay := time.Duration(0)
 	if g != r.home {
 		delay = r.c.Forwarding
@@ -196,7 +195,7 @@ func (r *run) arrive(i int) {
 
 func (r *run) tellRefused(s submission) {
 	g := r.regions[s.region]
-	g.tell("refused", Entry{Job: s.job.Name, Text: "no servers answer; sent again in " + topology.FormatDuration(r.c.SubmitRetry)})
+	g.tell("submit-refused", Entry{Job: s.job.Name, Text: "no servers answer; sent again in " + topology.FormatDuration(r.c.SubmitRetry)})
 }
 
 func (r *run) nodeName(n topology.NodeID) string { return r.c.Topology.Nodes()[n].Name }

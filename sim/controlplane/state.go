@@ -32,6 +32,8 @@ type alloc struct {
 	index   int32
 	node    topology.NodeID
 
+	// canaryOf is the deployment whose canary it is, -1 for none.
+	canaryOf int32
 	// migrate is set where a drain asks that it move.
 	migrate bool
 	// back is set when its node answers again, until a scheduler has decided
@@ -56,6 +58,7 @@ type alloc struct {
 	restarts  int16          // within the interval that began at windowAt
 	windowAt  time.Duration
 	runningAt time.Duration
+	judgedAt  time.Duration     // since when its health is watched
 	waiters   []cluster.AllocID // that begin when it has stopped
 }
 
@@ -95,7 +98,7 @@ type slot struct {
 	last     cluster.AllocID // the newest, cluster.NoAlloc before the first
 	finished bool            // its work is done
 	started  bool            // has run once
-	askedAt  time.Duration   // when it was first asked for
+	askedAt  time.Duration   // when it was first asked for, -1 before
 	saved    time.Duration   // progress that outlives the allocation
 	wantedAt time.Duration   // since when it lacks, -1 while it works or is done
 	// holdUntil delays the replacement until the lost one has surely stopped.
@@ -166,7 +169,7 @@ func (k Kind) ends() bool { return k == Batch || k == SysBatch }
 // slot is instance i of the group.
 func (g *group) slot(i int32) *slot {
 	for len(g.slots) <= int(i) {
-		g.slots = append(g.slots, slot{last: cluster.NoAlloc, wantedAt: -1})
+		g.slots = append(g.slots, slot{last: cluster.NoAlloc, wantedAt: -1, askedAt: -1})
 	}
 	return &g.slots[i]
 }
@@ -182,6 +185,7 @@ type node struct {
 	drain  *drain
 
 	alive  bool   // the machine works
+	broken int    // failures that are not repaired
 	linked bool   // it reaches the servers
 	beat   uint16 // generation of its heartbeat timer
 }

@@ -113,16 +113,6 @@ func (s *stats) worksBelow(i int) bool {
 	return false
 }
 
-// submitted counts the instances of a job that was submitted.
-func (s *stats) submitted(_ *run, spec *workloads.Job) {
-	if spec.Type.Everywhere() {
-		return
-	}
-	for i := range spec.Groups {
-		s.classes[s.priority(spec.Priority)].submitted += spec.Groups[i].Count
-	}
-}
-
 func (s *stats) lack(priority, sign int)    { s.classes[priority].lacking += sign }
 func (s *stats) working(priority, sign int) { s.classes[priority].working += sign }
 

@@ -20,6 +20,16 @@ type Entry struct {
 	Text   string // the rest, for people
 }
 
+// Steps lists what an Entry may be about.
+func Steps() []string {
+	return []string{
+		"submit", "submit-refused", "stop", "evaluate", "plan-refused", "gave-up", "nack", "eval-failed", "blocked",
+		"place", "update", "evict", "running", "restart", "complete", "failed", "lost", "stopped", "unknown", "reconnect",
+		"healthy", "unhealthy", "deployment", "promote", "revert", "drain", "drain-limit", "drained", "eligible", "ineligible",
+		"node-fails", "node-works", "node-ready", "node-down", "node-disconnected", "partition", "heal", "servers",
+	}
+}
+
 // String is the entry as a line.
 func (e Entry) String() string {
 	parts := make([]string, 0, 6)
