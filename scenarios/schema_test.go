@@ -34,6 +34,7 @@ func structs() []reflect.Type {
 		reflect.TypeFor[Restart](), reflect.TypeFor[Reschedule](), reflect.TypeFor[Update](), reflect.TypeFor[Migrate](),
 		reflect.TypeFor[Disconnect](), reflect.TypeFor[Import](),
 		reflect.TypeFor[Models](), reflect.TypeFor[Outage](), reflect.TypeFor[LinkChange](), reflect.TypeFor[Step](),
+		reflect.TypeFor[ControlPlane](), reflect.TypeFor[Preemption](), reflect.TypeFor[Event](),
 		reflect.TypeFor[Solve](), reflect.TypeFor[Weighed](), reflect.TypeFor[Limit](), reflect.TypeFor[Simulate](),
 	}
 }
@@ -118,7 +119,7 @@ func distribution(q *jsonschema.Schema) *jsonschema.Schema {
 func comments(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, file := range []string{"format.go", "format_work.go", "format_jobs.go", "quantities.go", "import.go"} {
+	for _, file := range []string{"format.go", "format_work.go", "format_jobs.go", "format_control.go", "quantities.go", "import.go"} {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
 		require.NoError(t, err)
 		ast.Inspect(parsed, func(n ast.Node) bool {

@@ -77,7 +77,6 @@ type chainDecider struct {
 	view  cluster.View
 	req   controlplane.Request
 	begun *workloads.Job
-	evict []cluster.AllocID
 }
 
 func (d *chainDecider) Begin(v cluster.View, e controlplane.Request) {
