@@ -79,8 +79,10 @@ type Solution struct {
 	Bound     float64 // no placement of everything costs less; NaN when none is proved
 	Unit      string
 	Unplaced  []Unplaced
-	Reason    string // why not everything is placed; empty when it is
-	Steps     int64  // of the solver, whatever it counts
+	Evicted   []Evicted  // what left its node of the incumbent for others; unplaced, or elsewhere
+	Decisions []Decision // how instances of jobs were decided, by solvers that say
+	Reason    string     // why not everything is placed; empty when it is
+	Steps     int64      // of the solver, whatever it counts
 }
 
 // Gap is (Cost-Bound)/Cost, NaN without a bound or a cost.
@@ -115,7 +117,7 @@ func Solve(ctx context.Context, s Solver, p *Problem) (Solution, error) {
 		return Solution{}, fmt.Errorf("the solver's placement cannot run: %w", err)
 	}
 	missing := countUnplaced(sol.Placement)
-	if missing > 0 && (sol.Status == Optimal || sol.Status == Feasible) {
+	if missing > sol.Displaced() && (sol.Status == Optimal || sol.Status == Feasible) {
 		return Solution{}, fmt.Errorf("the solver calls a placement %s that leaves %d items out", sol.Status, missing)
 	}
 	if missing != len(sol.Unplaced) {

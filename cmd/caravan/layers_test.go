@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"sim/maxmin":              {"topology"},
 
 	// Level 2: where work runs.
-	"workloads/placement": {"topology", "workloads"},
+	"workloads/placement": {"topology", "workloads", "workloads/cluster"},
 	"workloads/cluster":   {"topology", "workloads"},
 	"workloads/instances": {"topology", "workloads"},
 

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"caravan/solver"
 	"caravan/solver/binpack"
 	"caravan/solver/preempt"
 	"caravan/topology"
@@ -54,7 +55,7 @@ func (w *world) begin(seed uint64) {
 }
 
 // parts is what a scorer gave to each node, NaN where it had no say.
-func parts(e binpack.Explanation, scorer string, nodes int) []float64 {
+func parts(e solver.Explanation, scorer string, nodes int) []float64 {
 	out := make([]float64, nodes)
 	for i := range out {
 		out[i] = math.NaN()

@@ -13,7 +13,7 @@ import (
 // of all that would make room. The zero value is ready.
 type Exact struct {
 	// Disruption is what evicting an allocation costs, above 0; nil is
-	// Disruption of this package.
+	// solver.Disruption.
 	Disruption func(*cluster.Allocation) float64
 	// MaxSteps bounds the search on one node; 0 is DefaultSteps. Beyond it the
 	// best set that was found is taken.
@@ -23,16 +23,10 @@ type Exact struct {
 // DefaultSteps is far more than the search has needed for 60 candidates.
 const DefaultSteps = 200_000
 
-// Disruption is the priority-weighted work that an eviction disturbs: priority
-// times MHz, where an allocation without CPU counts as one MHz.
-func Disruption(a *cluster.Allocation) float64 {
-	return float64(a.Priority()) * max(1, float64(a.CPU))
-}
-
-// Total is the disruption of a set of victims; nil of is Disruption.
+// Total is the disruption of a set of victims; nil of is solver.Disruption.
 func Total(victims []*cluster.Allocation, of func(*cluster.Allocation) float64) float64 {
 	if of == nil {
-		of = Disruption
+		of = solver.Disruption
 	}
 	sum := 0.0
 	for _, a := range victims {
@@ -81,7 +75,7 @@ func amounts(a cluster.Amount) [3]float64 {
 func (e Exact) newExact(r solver.EvictRequest) *exact {
 	of := e.Disruption
 	if of == nil {
-		of = Disruption
+		of = solver.Disruption
 	}
 	x := &exact{search: *newSearch(r), cost: math.Inf(1), named: r.Ask.Named() || r.Machine.Node.MaxInstances > 0, steps: cmp.Or(e.MaxSteps, DefaultSteps)}
 	for _, a := range x.on {

@@ -53,6 +53,9 @@ func Check(t *topology.Topology, w *workloads.Workload, p Placement) error {
 	for i := range w.Jobs {
 		faults = append(faults, checkJob(t, &w.Jobs[i], p.Jobs[i], ledger)...)
 	}
+	if len(faults) == 0 {
+		faults = checkByName(t, w, p)
+	}
 	return errors.Join(faults...)
 }
 
