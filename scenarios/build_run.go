@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"slices"
 	"time"
 
 	"caravan/topology"
@@ -36,6 +37,9 @@ func (f *File) solve(w *workloads.Workload) SolveSpec {
 		s.Solver = "chaincut"
 		if onlyJobs {
 			s.Solver = "binpack"
+			if slices.ContainsFunc(w.Jobs, placement.ByName) {
+				s.Solver = "nomad" // which knows ports, cores, devices and distances
+			}
 		}
 	}
 	if s.Objective == "" {

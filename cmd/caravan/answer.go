@@ -21,8 +21,8 @@ func (p *plan) answer() solveAnswer {
 	return solveAnswer{
 		Version: shapeVersion, Scenario: s.Name, Solver: p.solver, Status: string(sol.Status),
 		Objective: objective, Bound: bound, Gap: gap,
-		Placement: orEmpty(p.placements()), Preempted: []results.Placed{}, Unplaced: orEmpty(p.unplaced()),
-		Reason: sol.Reason, Predicted: orEmpty(p.predictions()), Warnings: orEmpty(s.Warnings),
+		Placement: orEmpty(p.placements()), Preempted: orEmpty(p.preempted()), Unplaced: orEmpty(p.unplaced()),
+		Decisions: orEmpty(p.decisions()), Reason: sol.Reason, Predicted: orEmpty(p.predictions()), Warnings: orEmpty(s.Warnings),
 		Steps: sol.Steps, Seconds: p.seconds, Robust: p.robustAnswer(),
 	}
 }

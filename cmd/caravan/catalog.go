@@ -13,8 +13,10 @@ import (
 	"caravan/solver/ilp"
 	"caravan/solver/local"
 	"caravan/solver/milp"
+	"caravan/solver/preempt"
 	"caravan/solver/search"
 	"caravan/topology"
+	"caravan/workloads"
 )
 
 // A solverRow is one exact configuration of an algorithm: its name in a
@@ -53,6 +55,16 @@ func solverRows() []solverRow {
 			always(local.Solver{})},
 		{"queueing", "least latency at the given rates with the waiting counted, by simulated annealing",
 			always(local.Solver{Objective: solver.QueueingLatency})},
+		{"nomad", "jobs as HashiCorp's scheduler places them, with all that they ask; system jobs may evict others",
+			always(schedulerOf(binpack.DefaultPreemption()...))},
+		{"nomad-spread", "the same under the spread algorithm",
+			always(binpack.Scheduler{Config: binpack.Config{Spread: true, Preempts: binpack.DefaultPreemption(), Evictor: preempt.Greedy{}}})},
+		{"nomad-preempt", "the same where jobs of every type may evict others",
+			always(schedulerOf(workloads.Service, workloads.Batch, workloads.System, workloads.SysBatch))},
+		{"preempt", "nomad without evictions, then the node where HashiCorp's greedy evictions disturb least",
+			always(preempt.Solver{Base: binpack.Scheduler{}, Evictor: preempt.Greedy{}})},
+		{"preempt-exact", "the same with the least disrupted set of each node, by branch and bound",
+			always(preempt.Solver{Base: binpack.Scheduler{}, Evictor: preempt.Exact{}})},
 		{"highs", "the same problem as one flow model for the generic engine HiGHS (a build tag)",
 			func(limit time.Duration) (solver.Solver, error) {
 				engine, err := milp.NewHiGHS(limit)
@@ -60,6 +72,11 @@ func solverRows() []solverRow {
 			}},
 	}
 	return append(rows, policySolvers()...)
+}
+
+// schedulerOf is HashiCorp's scheduler where these job types may evict others.
+func schedulerOf(types ...workloads.JobType) binpack.Scheduler {
+	return binpack.Scheduler{Config: binpack.Config{Preempts: types, Evictor: preempt.Greedy{}}}
 }
 
 // policySolvers are the classical packing policies on real nodes, each a row

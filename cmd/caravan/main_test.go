@@ -114,6 +114,10 @@ func TestJSONHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
 		commands [][]string // together they show every field
 	}{
 		{"caravan solve", [][]string{{"solve", "smart-city"}, {"solve", "testdata/full.yaml"}}},
+		{"Evictions and decisions of jobs", [][]string{
+			{"solve", "smart-city"}, {"solve", "testdata/full.yaml"},
+			{"solve", "testdata/priorities.yaml", "--solver", "nomad-preempt", "--incumbent", "testdata/priorities.json"},
+		}},
 		{"caravan solve --profile-error", [][]string{
 			{"solve", "testdata/full.yaml"}, {"solve", "smart-city", "--profile-error", "20%", "--profiles", "2", "--solver", "ilp"},
 		}},
@@ -130,7 +134,7 @@ func TestJSONHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
 		{"caravan version", [][]string{{"version"}}},
 	} {
 		documented := documentedFields(t, c.section)
-		if c.section == "caravan run" || c.section == "caravan solve --profile-error" {
+		if c.section == "caravan run" || c.section == "caravan solve --profile-error" || c.section == "Evictions and decisions of jobs" {
 			for k, v := range documentedFields(t, "caravan solve") {
 				documented[k] = v
 			}

@@ -20,7 +20,8 @@ type solveAnswer struct {
 	Bound     *float64           `json:"bound"` // no placement costs less; null when unproven
 	Gap       *float64           `json:"gap"`   // (value - bound) / value; null without a bound
 	Placement []results.Placed   `json:"placement"`
-	Preempted []results.Placed   `json:"preempted"`
+	Preempted []preemptedAnswer  `json:"preempted"`
+	Decisions []decisionAnswer   `json:"decisions"` // how jobs were decided, by solvers that say; at most 1000
 	Unplaced  []results.Unplaced `json:"unplaced"`
 	Reason    string             `json:"reason"` // why there is no placement, or none better; may be empty
 	Predicted []prediction       `json:"predicted"`

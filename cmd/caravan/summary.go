@@ -27,7 +27,9 @@ func (a *app) printPlan(p *plan) {
 	}
 	a.printPlacement(p)
 	a.printRobust(s.Robust, s.Objective.Unit)
+	a.printPreempted(s.Preempted)
 	a.printUnplaced(s.Unplaced)
+	a.printDecisions(s.Decisions)
 	for _, w := range s.Warnings {
 		fmt.Fprintf(a.stdout, "Warning: %s\n", w)
 	}

@@ -56,12 +56,13 @@ type run struct {
 	book    *cluster.Book
 	missing []instance // by falling priority
 	evicted []solver.Evicted
+	chosen  map[instance]topology.NodeID
 }
 
 type instance struct{ job, group, index int }
 
 func (s Solver) newRun(p *solver.Problem, pl placement.Placement) (*run, error) {
-	r := &run{Solver: s, p: p, book: cluster.NewBook(p.Topology.Nodes(), p.Workload.Jobs)}
+	r := &run{Solver: s, p: p, book: cluster.NewBook(p.Topology.Nodes(), p.Workload.Jobs), chosen: map[instance]topology.NodeID{}}
 	for j := range pl.Jobs {
 		for g := range pl.Jobs[j] {
 			for k, n := range pl.Jobs[j][g] {
@@ -103,6 +104,7 @@ func (r *run) makeRoom(x instance) {
 	if lacks := r.book.Start(x.job, x.group, x.index, best); lacks != "" {
 		panic("preempt: evictions did not make room: " + lacks) // a fault of the evictor
 	}
+	r.chosen[x] = best
 }
 
 // evictOn asks for room on one node; nothing needs to leave where the instance
@@ -145,6 +147,14 @@ func (r *run) merge(first, last solver.Solution) solver.Solution {
 	last.Steps += first.Steps
 	last.Bound = math.NaN()
 	last.Decisions = slices.Concat(first.Decisions, last.Decisions)
+	for x, n := range r.chosen {
+		job := &r.p.Workload.Jobs[x.job]
+		for i := range first.Decisions { // of which last has a copy
+			if d := &last.Decisions[i]; d.Workload == job.Name && d.Item == job.Groups[x.group].Name && d.Instance == x.index {
+				d.Node = n
+			}
+		}
+	}
 	for i := range last.Unplaced {
 		u := &last.Unplaced[i]
 		for _, e := range r.evicted {

@@ -15,7 +15,7 @@ import (
 // each other. What they get is granted in the order of the jobs, or, should
 // that fail, by falling priority.
 func checkByName(t *topology.Topology, w *workloads.Workload, p Placement) []error {
-	if !slices.ContainsFunc(w.Jobs, byName) && !slices.ContainsFunc(t.Nodes(), func(n topology.Node) bool { return n.MaxInstances > 0 }) {
+	if !slices.ContainsFunc(w.Jobs, ByName) && !slices.ContainsFunc(t.Nodes(), func(n topology.Node) bool { return n.MaxInstances > 0 }) {
 		return nil
 	}
 	order := make([]int, len(w.Jobs))
@@ -30,8 +30,9 @@ func checkByName(t *topology.Topology, w *workloads.Workload, p Placement) []err
 	return faults
 }
 
-// byName reports whether a job asks for more than amounts.
-func byName(j workloads.Job) bool {
+// ByName reports whether a job asks for more than amounts: whole cores, ports,
+// bandwidth, devices by kind, or distance among its instances.
+func ByName(j workloads.Job) bool {
 	distinct := func(c workloads.Constraint) bool { return c.Distinct() }
 	if j.Type.Everywhere() || slices.ContainsFunc(j.Constraints, distinct) {
 		return true
