@@ -35,17 +35,28 @@ type scale struct {
 	kept      bool // the ticks are already there
 }
 
-// at is the place of a value.
+// at is the place of a value; what lies beyond the axis is at its end.
 func (s *scale) at(v float64) float64 {
+	share := (v - s.low) / (s.high - s.low)
 	if s.Log {
-		return s.from + (s.to-s.from)*math.Log(v/s.low)/math.Log(s.high/s.low)
+		share = math.Log(math.Max(v, s.low)/s.low) / math.Log(s.high/s.low)
 	}
-	return s.from + (s.to-s.from)*(v-s.low)/(s.high-s.low)
+	if math.IsNaN(share) {
+		share = 0
+	}
+	return s.from + (s.to-s.from)*math.Max(0, math.Min(1, share))
 }
 
+// The least and the greatest size of what is drawn: beyond, it is a fault of
+// the measurement.
+const (
+	tiniest = 1e-18
+	hugest  = 1e18
+)
+
 // has reports whether a value can be drawn on the axis.
-func (s *scale) has(v float64) bool {
-	return !math.IsNaN(v) && !math.IsInf(v, 0) && (!s.Log || v > 0)
+func (a Axis) has(v float64) bool {
+	return math.Abs(v) <= hugest && (!a.Log || v >= tiniest)
 }
 
 // label is the axis's label with its unit.
@@ -58,10 +69,9 @@ func (s *scale) label() string {
 
 // extent is the least and the greatest of the values that fit on the axis.
 func (a Axis) extent(values ...float64) (low, high float64, ok bool) {
-	s := scale{Axis: a}
 	low, high = math.Inf(1), math.Inf(-1)
 	for _, v := range values {
-		if s.has(v) {
+		if a.has(v) {
 			low, high = min(low, v), max(high, v)
 		}
 	}
@@ -87,10 +97,11 @@ func (a Axis) around(values ...float64) scale {
 		}
 		return a.between(low, high)
 	}
-	room := 0.05 * (high - low)
-	if room == 0 {
-		room = math.Max(0.05*math.Abs(high), 1e-12)
+	room := math.Max(0.05*(high-low), 1e-9*math.Max(math.Abs(low), math.Abs(high)))
+	if high-low < 1e-9*math.Abs(high) {
+		room = 0.05 * math.Abs(high)
 	}
+	room = math.Max(room, tiniest)
 	switch {
 	case low >= 0 && low < high/3:
 		low, high = 0, high+room

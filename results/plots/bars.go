@@ -31,6 +31,11 @@ func (p Bars) check() error {
 	if len(p.Groups) == 0 || len(p.Sets) == 0 {
 		return errors.New("there is nothing to draw a bar of")
 	}
+	for _, s := range p.Sets {
+		if len(s.Values) != len(p.Groups) {
+			return fmt.Errorf("%s has %d values, allowed: one a group, %d", s.Name, len(s.Values), len(p.Groups))
+		}
+	}
 	return nil
 }
 
@@ -95,7 +100,7 @@ func (f *frame) bar(mid, w float64, e Estimate, i int) {
 	top := f.y.at(e.Value)
 	swatch(f.surface, box{mid - 0.44*w, math.Min(top, foot), mid + 0.44*w, math.Max(top, foot)}, i)
 	if e.interval() {
-		f.whisker(mid, f.y.at(f.low(e)), f.y.at(e.High), black, 2)
+		f.whisker(mid, f.y.at(e.Low), f.y.at(e.High), black, 2)
 	}
 }
 
@@ -169,7 +174,7 @@ func (d Differences) draw(s sheet, b box) {
 	}
 	notes, widest := make([]string, len(names)), 0.0
 	for i, c := range d.Contrasts {
-		if d.X.Log {
+		if d.X.Log && c.Difference.interval() {
 			notes[i] = fmt.Sprintf("%s (%s to %s)", significant(c.Difference.Value, 3), significant(c.Difference.Low, 3), significant(c.Difference.High, 3))
 		} else {
 			notes[i] = strings.TrimSpace(withInterval(c.Difference, x.factor) + " " + x.shown)
@@ -212,7 +217,7 @@ func withInterval(e Estimate, factor float64) string {
 		return minus(significant(e.Value*factor, 3))
 	}
 	half := (e.High - e.Low) / 2 * factor
-	places := max(0, 1-int(math.Floor(math.Log10(half))))
+	places := min(12, max(0, 1-int(math.Floor(math.Log10(half)))))
 	return minus(fixed(e.Value*factor, places)) + " ± " + fixed(half, places)
 }
 

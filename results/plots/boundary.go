@@ -26,10 +26,21 @@ type Boundary struct {
 func (p Boundary) Title() string { return "boundary of " + p.X.Label + " and " + p.Y.Label }
 
 func (p Boundary) check() error {
-	if len(p.Visits) == 0 {
+	if len(p.drawn()) == 0 {
 		return errors.New("the search visited no point")
 	}
 	return nil
+}
+
+// drawn are the points that have a place.
+func (p Boundary) drawn() []Visit {
+	var out []Visit
+	for _, v := range p.Visits {
+		if p.X.has(v.X) && p.Y.has(v.Y) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // Table implements Figure.
@@ -45,17 +56,14 @@ func (p Boundary) height(width float64) float64 { return ratio(width) }
 
 func (p Boundary) draw(s sheet, b box) {
 	var xs, ys []float64
-	stable := 0
+	visited := counted(len(p.Visits), p.Grid)
+	p.Visits = p.drawn()
 	for _, v := range p.Visits {
 		xs, ys = append(xs, v.X), append(ys, v.Y)
-		if v.Stable {
-			stable++
-		}
 	}
 	slices.Sort(xs)
 	slices.Sort(ys)
 	xs, ys = slices.Compact(xs), slices.Compact(ys)
-	visited := counted(len(p.Visits), p.Grid)
 	b = legend(s, b, []key{
 		markKey("stable", func(s surface, c point) { mark(s, 0, c, palette(0)) }),
 		markKey("unstable", func(s surface, c point) { cross(s, c, 2, alarm) }),

@@ -19,10 +19,21 @@ type Front struct {
 func (p Front) Title() string { return "Pareto front of " + p.X.Label + " and " + p.Y.Label }
 
 func (p Front) check() error {
-	if len(p.Candidates) == 0 {
+	if len(p.drawn()) == 0 {
 		return errors.New("a Pareto front needs a point")
 	}
 	return nil
+}
+
+// drawn are the candidates that have a place.
+func (p Front) drawn() []Candidate {
+	var out []Candidate
+	for _, c := range p.Candidates {
+		if p.X.has(c.X) && p.Y.has(c.Y) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // dominated reports whether another candidate is as good on both axes and
@@ -57,6 +68,7 @@ func (p Front) height(width float64) float64 { return ratio(width) }
 func (p Front) draw(s sheet, b box) {
 	var xs, ys []float64
 	var best, rest []Candidate
+	p.Candidates = p.drawn()
 	for _, c := range p.Candidates {
 		xs, ys = append(xs, c.X), append(ys, c.Y)
 		if p.dominated(c) {

@@ -34,7 +34,7 @@ func (g Gantt) check() error {
 	if len(g.Nodes) == 0 || len(g.Stretches) == 0 {
 		return errors.New("nothing ran in the time that is drawn")
 	}
-	if !(g.To > g.From) {
+	if !g.X.has(g.From) || !g.X.has(g.To) || g.To-g.From < tiniest {
 		return errors.New("the time that is drawn is empty")
 	}
 	return nil
@@ -159,7 +159,7 @@ func (g Gantt) named(s sheet, y scale, tops []float64) scale {
 
 func (g Gantt) stretch(f *frame, x Stretch, tops []float64, kinds []string) {
 	row := slices.Index(g.Nodes, x.Node)
-	if row < 0 || x.End <= g.From || x.Start >= g.To {
+	if row < 0 || !(x.End > g.From && x.Start < g.To) {
 		return
 	}
 	lanes := float64(g.lanes(x.Node))

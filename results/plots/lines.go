@@ -15,7 +15,9 @@ func Exactly(v float64) Estimate { return Estimate{v, math.NaN(), math.NaN()} }
 // ends are the numbers of an estimate that an axis has to hold.
 func (e Estimate) ends() []float64 { return []float64{e.Value, e.Low, e.High} }
 
-func (e Estimate) interval() bool { return !math.IsNaN(e.Low) && !math.IsNaN(e.High) }
+func (e Estimate) interval() bool {
+	return e.High >= e.Low && math.Abs(e.Low) <= hugest && math.Abs(e.High) <= hugest
+}
 
 // A Curve is estimates over a parameter.
 type Curve struct {
@@ -35,8 +37,8 @@ func (p Lines) Title() string { return p.Y.Label + " over " + p.X.Label }
 
 func (p Lines) check() error {
 	for _, c := range p.Curves {
-		for _, e := range c.Y {
-			if !math.IsNaN(e.Value) {
+		for i, e := range c.Y {
+			if p.X.has(c.X[i]) && p.Y.has(e.Value) {
 				return nil
 			}
 		}
@@ -100,22 +102,13 @@ func (f *frame) runs(c Curve) [][]int {
 	return out
 }
 
-// low is the lower end of an interval on the axis: one that reaches below a
-// logarithmic axis ends where the axis does.
-func (f *frame) low(e Estimate) float64 {
-	if f.y.Log && e.Low <= f.y.low {
-		return f.y.low
-	}
-	return e.Low
-}
-
 func (f *frame) band(c Curve, i int) {
 	for _, run := range f.runs(c) {
 		var upper, lower []point
 		for _, k := range run {
 			if e := c.Y[k]; e.interval() {
 				upper = append(upper, f.at(c.X[k], e.High))
-				lower = append([]point{f.at(c.X[k], f.low(e))}, lower...)
+				lower = append([]point{f.at(c.X[k], e.Low)}, lower...)
 			}
 		}
 		if len(upper) > 1 {
@@ -135,7 +128,7 @@ func (f *frame) curve(c Curve, i int) {
 		}
 		for n, k := range run {
 			if e := c.Y[k]; e.interval() {
-				f.whisker(pts[n].x, f.y.at(f.low(e)), f.y.at(e.High), palette(i), 1.5)
+				f.whisker(pts[n].x, f.y.at(e.Low), f.y.at(e.High), palette(i), 1.5)
 			}
 			mark(f.surface, i, pts[n], palette(i))
 		}

@@ -3,7 +3,9 @@ package plots
 import (
 	"bytes"
 	"image/color"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"codeberg.org/go-fonts/liberation/liberationserifregular"
 	"codeberg.org/go-pdf/fpdf"
@@ -21,7 +23,7 @@ func newPDF(w, h float64, title string) *pdf {
 	d.SetCreationDate(epoch)
 	d.SetModificationDate(epoch)
 	d.SetCatalogSort(true)
-	d.SetTitle(title, true)
+	d.SetTitle(basic(title), true)
 	d.SetMargins(0, 0, 0)
 	d.SetAutoPageBreak(false, 0)
 	d.AddUTF8FontFromBytes(pdfFace, "", liberationserifregular.TTF)
@@ -67,6 +69,7 @@ func (p *pdf) trace(route path) {
 }
 
 func (p *pdf) write(l letter) {
+	l.text = basic(l.text)
 	p.d.SetFont(pdfFace, "", l.size)
 	p.d.SetTextColor(int(l.colour.R), int(l.colour.G), int(l.colour.B))
 	p.alpha(l.colour)
@@ -78,6 +81,17 @@ func (p *pdf) write(l letter) {
 	p.d.TransformRotate(l.angle, l.at.x, l.at.y)
 	p.d.Text(l.at.x, l.at.y, l.text)
 	p.d.TransformEnd()
+}
+
+// basic replaces what lies beyond Unicode's basic plane, which fpdf has no place
+// for.
+func basic(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r > 0xffff {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
 }
 
 func (p *pdf) encode() ([]byte, error) {

@@ -192,6 +192,9 @@ func TestFiguresLookAsTheyDid(t *testing.T) {
 func TestTheSameNumbersGiveTheSameBytes(t *testing.T) {
 	for name, f := range figures() {
 		for _, format := range plots.Formats() {
+			if format == "png" && name != "heat" && name != "lines" {
+				continue // an image takes long under the race detector
+			}
 			a, err := plots.Draw(f, plots.Column, format)
 			require.NoError(t, err, "%s %s", name, format)
 			b, err := plots.Draw(f, plots.Column, format)
@@ -213,6 +216,9 @@ func TestDrawingsAreWellFormedAndOfTheirSize(t *testing.T) {
 		assert.True(t, errors.Is(err, io.EOF), "%s: %v", name, err)
 		assert.NotContains(t, string(data), "NaN", name)
 		assert.NotContains(t, string(data), "Inf", name)
+		if name != "box" {
+			continue
+		}
 		data, err = plots.Draw(f, plots.Column, "png")
 		require.NoError(t, err)
 		c, err := png.DecodeConfig(bytes.NewReader(data))

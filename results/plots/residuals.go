@@ -25,10 +25,21 @@ type Residuals struct {
 func (r Residuals) Title() string { return "predicted against measured " + r.Axis.Label }
 
 func (r Residuals) check() error {
-	if len(r.Checks) == 0 {
+	if len(r.drawn()) == 0 {
 		return errors.New("the runs share no quantity to compare")
 	}
 	return nil
+}
+
+// drawn are the checks that have a place in both panels.
+func (r Residuals) drawn() []Check {
+	var out []Check
+	for _, c := range r.Checks {
+		if r.Axis.has(c.Predicted.Value) && r.Axis.has(c.Measured.Value) && math.Abs(c.error()) < 1e3 {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 func (c Check) error() float64 { return c.Measured.Value/c.Predicted.Value - 1 }
@@ -47,6 +58,7 @@ func (r Residuals) height(width float64) float64 { return math.Min(0.9*width, 27
 
 func (r Residuals) draw(s sheet, b box) {
 	var groups []string
+	r.Checks = r.drawn()
 	for _, c := range r.Checks {
 		groups = append(groups, c.Group)
 	}
@@ -99,14 +111,12 @@ func (r Residuals) pair(s sheet, upper, lower box, groups []string) {
 	r.bands(up, down)
 	for _, c := range r.Checks {
 		i := slices.Index(groups, c.Group)
-		if up.x.has(c.Predicted.Value) && up.y.has(c.Measured.Value) {
-			at := up.at(c.Predicted.Value, c.Measured.Value)
-			if c.Measured.interval() {
-				up.whisker(at.x, up.y.at(up.low(c.Measured)), up.y.at(c.Measured.High), palette(i), 1.5)
-			}
-			mark(s.surface, i, at, palette(i))
-			mark(s.surface, i, down.at(c.Predicted.Value, c.error()), palette(i))
+		at := up.at(c.Predicted.Value, c.Measured.Value)
+		if c.Measured.interval() {
+			up.whisker(at.x, up.y.at(c.Measured.Low), up.y.at(c.Measured.High), palette(i), 1.5)
 		}
+		mark(s.surface, i, at, palette(i))
+		mark(s.surface, i, down.at(c.Predicted.Value, c.error()), palette(i))
 	}
 	up.box.frameOf(s)
 	up.yAxis()

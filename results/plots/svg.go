@@ -20,7 +20,7 @@ func newSVG(w, h float64, title string) *svg {
 	s := &svg{w: w, h: h}
 	fmt.Fprintf(&s.b, `<svg xmlns="http://www.w3.org/2000/svg" width="%spt" height="%spt" viewBox="0 0 %s %s" font-family="'Liberation Serif','Times New Roman',Times,serif" role="img">`+"\n",
 		short(w), short(h), short(w), short(h))
-	fmt.Fprintf(&s.b, "<title>%s</title>\n", html.EscapeString(title))
+	fmt.Fprintf(&s.b, "<title>%s</title>\n", escape(title))
 	return s
 }
 
@@ -32,6 +32,17 @@ func short(v float64) string {
 		return "0"
 	}
 	return text
+}
+
+// escape is text as XML may hold it: without control characters.
+func escape(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' || r == 0xfffe || r == 0xffff {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\ufffd"))
+	return html.EscapeString(text)
 }
 
 func hexColour(c color.NRGBA) string { return fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B) }
@@ -84,14 +95,14 @@ func (s *svg) write(l letter) {
 	if l.angle != 0 {
 		fmt.Fprintf(&s.b, ` transform="rotate(%s %s %s)"`, short(-l.angle), short(l.at.x), short(l.at.y))
 	}
-	fmt.Fprintf(&s.b, ">%s</text>\n", html.EscapeString(l.text))
+	fmt.Fprintf(&s.b, ">%s</text>\n", escape(l.text))
 }
 
 // hint covers a box with nothing that can be seen and a title, which browsers
 // show to those who point at it.
 func (s *svg) hint(b box, text string) {
 	fmt.Fprintf(&s.b, `<rect x="%s" y="%s" width="%s" height="%s" fill-opacity="0"><title>%s</title></rect>`+"\n",
-		short(b.left), short(b.top), short(b.width()), short(b.height()), html.EscapeString(text))
+		short(b.left), short(b.top), short(b.width()), short(b.height()), escape(text))
 }
 
 func (s *svg) encode() ([]byte, error) { return append(s.b.Bytes(), "</svg>\n"...), nil }

@@ -194,7 +194,7 @@ func (m Map) order(row []int, at []point) {
 func (m Map) wire(s sheet, at []point, w Wire) {
 	c, width := rgb(0xa0a0a0), 0.7
 	if !math.IsNaN(w.Load) {
-		c, width = cividis(w.Load), 0.7+1.6*math.Min(w.Load, 1)
+		c, width = cividis(w.Load), 0.7+1.6*math.Max(0, math.Min(w.Load, 1))
 	}
 	if len(m.Wires) > 200 { // a cloud rather than a thicket
 		c, width = faded(c, 0.25), width*0.4
