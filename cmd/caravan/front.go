@@ -17,6 +17,7 @@ import (
 	"caravan/results/plots"
 	"caravan/scenarios"
 	"caravan/solver"
+	"caravan/solver/chaincut"
 	"caravan/solver/robust"
 	"caravan/topology"
 	"caravan/workloads/placement"
@@ -181,6 +182,33 @@ type front struct {
 	Points     []frontPoint      `json:"points"`
 }
 
+// frontOf is the front of two objectives: the whole one where chaincut trades
+// the latency of its one pipeline for throughput, elsewhere some points of it.
+func frontOf(ctx context.Context, s solver.Solver, p *solver.Problem, goals [2]solver.Objective, n int) ([]solver.Point, error) {
+	_, exact := s.(chaincut.Solver)
+	if !exact || goals != [2]solver.Objective{solver.Latency, solver.Throughput} || len(p.Workload.Pipelines) != 1 {
+		return solver.Front(ctx, s, p, goals[0], goals[1], n)
+	}
+	found, err := chaincut.Front(ctx, p)
+	if err != nil && !errors.Is(err, chaincut.ErrIncomplete) {
+		return nil, err
+	}
+	var out []solver.Point
+	for _, f := range found {
+		pl := placement.Unplaced(p.Workload)
+		pl.Pipelines[0] = f.Nodes
+		pt := solver.Point{Placement: pl}
+		if pt.A, err = solver.Value(p, goals[0], pl); err != nil {
+			return nil, err
+		}
+		if pt.B, err = solver.Value(p, goals[1], pl); err != nil {
+			return nil, err
+		}
+		out = append(out, pt)
+	}
+	return out, nil
+}
+
 // printFront finds a Pareto front and writes it.
 func (a *app) printFront(ctx context.Context, s *scenarios.Scenario, f *trade, name string, limit time.Duration, format string) error {
 	names := strings.Split(f.pareto, ",")
@@ -205,7 +233,7 @@ func (a *app) printFront(ctx context.Context, s *scenarios.Scenario, f *trade, n
 	if err := f.apply(problem); err != nil {
 		return err
 	}
-	points, err := solver.Front(ctx, algorithm, problem, goals[0], goals[1], f.points)
+	points, err := frontOf(ctx, algorithm, problem, goals, f.points)
 	if err != nil {
 		return err
 	}
