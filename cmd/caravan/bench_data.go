@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,7 @@ const mostInstanceBytes = 64 << 20
 // its name and content. Answers come from the CSV files that name an optimum.
 func dataCases(fsys fs.FS) ([]benchCase, error) {
 	answers := map[string]float64{}
-	var files, graphs, tables []string
+	var files, graphs, tables, models []string
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -35,6 +36,14 @@ func dataCases(fsys fs.FS) ([]benchCase, error) {
 		switch path.Ext(name) {
 		case ".md", ".sol", ".out":
 			return nil
+		case ".txt":
+			switch base := path.Base(name); {
+			case strings.HasPrefix(base, modelPrefix):
+				models = append(models, name)
+				return nil
+			case strings.HasPrefix(base, "assignment_"):
+				return nil // beside its model
+			}
 		case ".stg":
 			graphs = append(graphs, name)
 			return nil
@@ -64,11 +73,15 @@ func dataCases(fsys fs.FS) ([]benchCase, error) {
 		out = append(out, cases...)
 	}
 	tasks, err := taskCases(fsys, graphs, tables)
-	return append(out, tasks...), err
+	if err != nil {
+		return nil, err
+	}
+	moves, err := reassignCases(fsys, models, answers)
+	return slices.Concat(out, tasks, moves), err
 }
 
 // answerColumns are the headings under which published tables give optima.
-var answerColumns = []string{"optimum", "proven_optimum", "optimal_contiguous_max_load_ms(DP)"}
+var answerColumns = []string{"optimum", "proven_optimum", "optimal_contiguous_max_load_ms(DP)", "best_upper_bound_in_fetched_repos"}
 
 // readAnswers adds the optima of a table, if it is one.
 func readAnswers(fsys fs.FS, name string, answers map[string]float64) (bool, error) {

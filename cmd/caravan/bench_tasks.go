@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"caravan/solver"
+	"caravan/solver/reassign"
 	"caravan/solver/schedule"
 	"caravan/workloads/instances"
 )
@@ -19,6 +20,9 @@ import (
 // taskTimes ends the name of a table of times, beside which stand those of the
 // data and of the bandwidths.
 const taskTimes = "_task_exe_time.csv"
+
+// modelPrefix begins the name of a model of machine reassignment.
+const modelPrefix = "model_"
 
 // taskCases reads task graphs: files of the Standard Task Graph Set, on every
 // number of processors that the table of makespans beside them lists, and
@@ -138,4 +142,36 @@ func openTables(fsys fs.FS, prefix string) (*instances.TaskGraph, error) {
 		files = append(files, f)
 	}
 	return instances.ReadTaskTables(files[0], files[1], files[2], prefix)
+}
+
+// reassignCases reads the pairs of model_NAME.txt and assignment_NAME.txt.
+func reassignCases(fsys fs.FS, models []string, answers map[string]float64) ([]benchCase, error) {
+	var out []benchCase
+	for _, name := range models {
+		base := strings.TrimSuffix(strings.TrimPrefix(path.Base(name), modelPrefix), ".txt")
+		model, err := fsys.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer model.Close()
+		start, err := fsys.Open(path.Join(path.Dir(name), "assignment_"+base+".txt"))
+		if err != nil {
+			return nil, err
+		}
+		defer start.Close()
+		p, err := instances.ReadReassignment(model, start, base)
+		if err != nil {
+			return nil, err
+		}
+		c := benchCase{Name: "reassign/" + base, Known: math.NaN(), Solvers: []string{"reassign"}}
+		if v, ok := answers[base]; ok {
+			c.Known = v
+		}
+		c.Run = func(ctx context.Context, _ string, _ time.Duration) (benchAnswer, error) {
+			r, err := reassign.Solve(ctx, p, reassign.Options{})
+			return benchAnswer{Status: proved(r.Proved()), Cost: float64(r.Cost), Bound: float64(r.Bound), Steps: r.Steps}, err
+		}
+		out = append(out, c)
+	}
+	return out, nil
 }
