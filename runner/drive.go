@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -48,6 +49,20 @@ type Clock struct {
 	Bound  time.Duration `json:"bound_ns"`  // on the error of Offset
 }
 
+// Watch hands over every request that ends in a deployed plan whose first
+// operators make their requests themselves (PlanOptions.Source and Collect),
+// until ctx ends. Instants count from the call. got is called by one goroutine
+// at a time.
+func Watch(ctx context.Context, b Backend, p *Plan, got func(results.Request)) error {
+	d, err := newDriver(ctx, b, p, nil, DriveOptions{Ended: got})
+	if err != nil {
+		return err
+	}
+	defer d.stop()
+	<-ctx.Done()
+	return nil
+}
+
 // Drive sends each request at its instant, whether or not earlier ones have
 // been answered, and collects what ends. Latency counts from the instant: a
 // generator that lags behind must not make a slow cluster look fast. requests
@@ -84,9 +99,12 @@ type driver struct {
 	clocks  map[string]Clock               // by agent
 	agents  map[string]map[int]*Deployment // by pipeline and operator
 	startAt time.Time
+	// watching tells pipelines that make their requests themselves.
+	watching bool
 
 	mu      sync.Mutex
-	missing []int // ends still to come, by request
+	missing []int               // ends still to come, by request
+	open    map[string]*watched // requests that came in part, when watching
 	ended   int
 	more    chan struct{}
 }
@@ -106,6 +124,7 @@ func newDriver(ctx context.Context, b Backend, p *Plan, requests []results.Reque
 		p: p, o: o, m: &Measurement{Requests: slices.Clone(requests), Lag: make([]time.Duration, len(requests))},
 		entries: map[string][]*entry{}, sinks: map[string]int{}, clocks: map[string]Clock{},
 		agents: map[string]map[int]*Deployment{}, missing: make([]int, len(requests)), more: make(chan struct{}, 1),
+		open: map[string]*watched{}, watching: len(requests) == 0, startAt: time.Now(),
 	}
 	d.ctx, d.stop = context.WithCancel(ctx)
 	for i := range p.Agents {
@@ -145,8 +164,12 @@ func (d *driver) meet(b Backend, a *Deployment, at map[string]Address) error {
 	d.m.Clocks = append(d.m.Clocks, clock)
 	d.clocks[a.Name] = clock
 	dial := d.dial(b, a.Name)
-	go agent.Subscribe(d.ctx, d.p.Run, a.Name, dial, d.got)
-	if a.Entry {
+	got := d.got
+	if d.watching {
+		got = func(m *agent.Message) { d.saw(c.Pipeline, m) }
+	}
+	go agent.Subscribe(d.ctx, d.p.Run, a.Name, dial, got)
+	if a.Entry && !d.watching {
 		d.entries[c.Pipeline] = append(d.entries[c.Pipeline], &entry{agent.NewSender(d.ctx, d.p.Run, a.Name, dial), c.Deadline})
 	}
 	switch {
@@ -225,6 +248,31 @@ func (d *driver) endedSoFar() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.ended
+}
+
+// A watched request is one that the pipeline made by itself.
+type watched struct {
+	request results.Request
+	missing int
+}
+
+// saw takes what ended at an agent of a pipeline that nobody drives.
+func (d *driver) saw(pipeline string, m *agent.Message) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	key := pipeline + " " + strconv.FormatUint(m.Request, 10)
+	w := d.open[key]
+	if w == nil {
+		w = &watched{missing: d.sinks[pipeline], request: results.Request{
+			Pipeline: pipeline, Priority: m.Priority, CreatedAt: time.Duration(m.CreatedAt - d.startAt.UnixNano()),
+		}}
+		d.open[key] = w
+	}
+	d.take(&w.request, m)
+	if w.missing--; w.missing == 0 || m.Outcome != agent.Answered {
+		delete(d.open, key)
+		d.o.Ended(w.request)
+	}
 }
 
 // got takes what ended at an agent.

@@ -18,10 +18,12 @@ type PlanOptions struct {
 	// Hold makes operators without a program hold a core by the clock instead
 	// of burning processor time: for machines too busy to burn on.
 	Hold bool
-	// Collect makes agents keep what ends with them for a driver; without it
-	// the first operators make their requests themselves.
+	// Collect makes agents keep what ends with them for a subscriber.
 	Collect bool
-	Seed    uint64
+	// Source makes the first operators send requests by themselves, by the
+	// arrivals of their pipelines; without it a driver does.
+	Source bool
+	Seed   uint64
 	// Dir is the working directory of programs.
 	Dir string
 }
@@ -96,7 +98,7 @@ func (b *planner) deployment(p *workloads.Pipeline, nodes []topology.NodeID, nam
 		first, c.Predecessors = j == 0, 1
 	}
 	c.Collect = b.o.Collect
-	if first && !b.o.Collect {
+	if first && b.o.Source {
 		c.Source = &agent.Source{Arrivals: p.Arrivals}
 	}
 	d := Deployment{Name: names[j], Node: node.Name, Config: c, Resources: o.Demand, Entry: first, Routed: p.Routed()}

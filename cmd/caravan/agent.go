@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -10,6 +11,7 @@ import (
 
 func newAgentCommand(a *app) *cobra.Command {
 	var verbose bool
+	var host, dir string
 	cmd := &cobra.Command{
 		Use:   "agent CONFIG",
 		Short: "Run one operator of a live pipeline, as clusters start it",
@@ -20,8 +22,14 @@ caravan submit); docs/live.md has its fields and the HTTP API:
 
   /healthz  /status  /last_output  /histograms  /metrics  /clock`,
 		Example: `  caravan agent face-detect.config.json`,
-		Args:    takes(1, 1, "one CONFIG file"),
+		Args:    takes(0, 1, "one CONFIG file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if host != "" {
+				return a.host(cmd.Context(), dir, host)
+			}
+			if len(args) == 0 {
+				return badInput(errors.New("found no CONFIG file, allowed: one"))
+			}
 			c, err := agent.ReadConfig(args[0])
 			if err != nil {
 				return badInput(err)
@@ -35,5 +43,7 @@ caravan submit); docs/live.md has its fields and the HTTP API:
 		},
 	}
 	cmd.Flags().BoolVar(&verbose, "verbose", false, "log every connection")
+	cmd.Flags().StringVar(&host, "host", "", "host this run of --dir instead, as caravan submit does")
+	cmd.Flags().StringVar(&dir, "dir", defaultLiveDir(), "`folder` of the runs on this machine")
 	return cmd
 }

@@ -12,6 +12,7 @@ import (
 	"caravan/results"
 	"caravan/runner"
 	"caravan/runner/linkem"
+	"caravan/scenarios"
 	"caravan/sim"
 	"caravan/workloads"
 )
@@ -99,14 +100,12 @@ func (l *liveRun) measure(ctx context.Context) (m *runner.Measurement, err error
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	changed := l.changeLinks(ctx)
+	changed := changeLinks(ctx, l.backend, l.plan.scenario, l.label)
 	m, err = runner.Drive(ctx, l.backend, p, l.requests, runner.DriveOptions{
 		Patience: l.patience(), MaxLag: l.maxLag, Ended: func(results.Request) { l.progress.step() },
 	})
 	stop()
-	if err == nil {
-		err = <-changed
-	}
+	changed()
 	return m, err
 }
 
@@ -125,33 +124,31 @@ type linkSetter interface {
 	SetLink(run, name string, s linkem.Shape) error
 }
 
-// changeLinks follows the scenario's link changes while ctx lasts.
-func (l *liveRun) changeLinks(ctx context.Context) <-chan error {
-	done := make(chan error, 1)
-	s := l.plan.scenario
-	b, ok := l.backend.(linkSetter)
+// changeLinks follows the scenario's link changes while ctx lasts; wait returns
+// when it has stopped.
+func changeLinks(ctx context.Context, backend runner.Backend, s *scenarios.Scenario, label string) (wait func()) {
+	b, ok := backend.(linkSetter)
 	if len(s.LinkChanges) == 0 || !ok {
-		done <- nil
-		return done
+		return func() {}
 	}
 	changes := slices.Clone(s.LinkChanges)
 	slices.SortStableFunc(changes, func(a, b workloads.LinkChange) int { return int(a.At - b.At) })
 	begin := time.Now()
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		for _, c := range changes {
 			select {
 			case <-ctx.Done():
-				done <- nil
 				return
 			case <-time.After(time.Until(begin.Add(c.At))):
 			}
 			link := s.Topology.Links()[c.Link]
 			// A link that no message crosses is not emulated.
-			_ = b.SetLink(l.label, link.Name, linkem.Shape{Delay: c.Latency, Jitter: link.Jitter, Bandwidth: c.Bandwidth})
+			_ = b.SetLink(label, link.Name, linkem.Shape{Delay: c.Latency, Jitter: link.Jitter, Bandwidth: c.Bandwidth})
 		}
-		done <- nil
 	}()
-	return done
+	return func() { <-done }
 }
 
 // lagOf summarises how late the generator was.

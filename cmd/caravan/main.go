@@ -88,10 +88,12 @@ Start here:
 		newLinkemCommand(a),
 		newValidateCommand(a),
 		newCalibrateCommand(a),
+		newSubmitCommand(a),
 		newAgentCommand(a),
 		newSchemaCommand(a),
 		newVersionCommand(a),
 	)
+	root.AddCommand(liveCommands(a)...)
 	root.InitDefaultCompletionCmd()
 	return root
 }

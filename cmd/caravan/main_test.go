@@ -108,6 +108,11 @@ func TestTheSavedRunKnowsNothingOfThisMachine(t *testing.T) {
 
 func TestJSONHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
 	out := t.TempDir()
+	runs := t.TempDir()
+	t.Cleanup(func() {
+		code, _, stderr := invoke(context.Background(), "clean", "--cluster", "local", "--dir", runs)
+		assert.Equal(t, exitDone, code, stderr)
+	})
 	live := []string{"testdata/live.yaml", "--cluster", "local", "--dir", t.TempDir(), "--work", "hold", "--max-lag", "1ns"}
 	for _, c := range []struct {
 		section  string
@@ -125,6 +130,7 @@ func TestJSONHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
 		{"caravan plot", [][]string{{"plot", "latest", "--runs", out, "--out", out + "/figures", "--format", "csv"}}},
 		{"caravan scenarios", [][]string{{"scenarios"}}},
 		{"caravan validate", [][]string{append([]string{"validate", "--repeat", "2", "--calibrate", "--tolerance", "0.0001%"}, live...)}},
+		{"caravan submit", [][]string{{"submit", "testdata/live.yaml", "--cluster", "local", "--dir", runs, "--work", "hold"}}},
 		{"caravan calibrate", [][]string{append([]string{"calibrate"}, live...)}},
 		{"caravan bench", [][]string{{"bench", "--filter", "gap1-0,u120_01,bert24_inference"}}},
 		{"caravan bench policies", [][]string{{"bench", "policies", "--trace", "multigpu20", "--policy", "best-fit,spread", "--seeds", "2"}}},

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"flag"
+	"io"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -29,6 +32,9 @@ func TestTranscripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("NO_COLOR", "1")
+			env.Defer(func() { // what a transcript that failed has left running
+				run(context.Background(), []string{"clean", "--cluster", "local", "--dir", filepath.Join(env.WorkDir, "live")}, nil, io.Discard, io.Discard)
+			})
 			return nil
 		},
 	})

@@ -336,6 +336,41 @@ func (b *Backend) clean(ctx context.Context, run string) ([]string, error) {
 	return removed, errors.Join(faults...)
 }
 
+// Adopt deploys again, under this process, the plan that a run's folder holds:
+// agents end with the process that hosts them, and this makes it another one.
+func (b *Backend) Adopt(ctx context.Context, run string) error {
+	p, err := b.readPlan(run)
+	if err != nil {
+		return err
+	}
+	return b.Deploy(ctx, p)
+}
+
+// Save writes the folder of a run that another process is to Adopt.
+func (b *Backend) Save(p *runner.Plan) error {
+	return errors.Join(os.MkdirAll(b.folder(p.Run), 0o700), writeJSON(b.path(p.Run, planFile), p))
+}
+
+// Exists reports whether a run has a folder.
+func (b *Backend) Exists(run string) bool {
+	_, err := os.Stat(b.path(run, planFile))
+	return err == nil
+}
+
+// Log is where a process that hosts a run may write.
+func (b *Backend) Log(run string) string { return b.path(run, "host"+logSuffix) }
+
+// Release ends the agents that this process keeps up, of every run, and leaves
+// their folders.
+func (b *Backend) Release() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for run, h := range b.runs {
+		h.close()
+		delete(b.runs, run)
+	}
+}
+
 // SetLink gives an emulated link of a run another shape. Only the process that
 // deployed the run can.
 func (b *Backend) SetLink(run, name string, s linkem.Shape) error {
