@@ -6,7 +6,7 @@ BENCH       ?= .
 PKGS        ?= ./...
 GO          ?= go
 
-.PHONY: check format vet staticcheck test build verify fuzz bench bench-placement bench-policies bench-peers profile clean
+.PHONY: check format vet staticcheck test build verify fuzz bench bench-placement bench-decisions bench-policies bench-peers profile clean
 
 check: format vet staticcheck build test verify fuzz
 	@echo "make check: every step passed"
@@ -46,6 +46,9 @@ bench:
 # real traces beside the published figures.
 bench-placement: build
 	bin/caravan bench placement
+
+bench-decisions: build
+	bin/caravan bench decisions
 
 bench-policies: build
 	bin/caravan bench policies

@@ -63,7 +63,7 @@ when a solver contradicts a known answer.`,
 	cmd.Flags().StringVar(&f.figure, "figure", "", "performance profile of the solvers, as a .pdf, .svg or .png `file`")
 	cmd.Flags().StringVar(&f.trace, "trace", "", "draw how the gap fell over CPU time on one instance, as a .pdf, .svg or .png `file`, and stop")
 	f.output = outputFlag(cmd, "text", "json", "csv")
-	cmd.AddCommand(newBenchPoliciesCommand(a), newBenchPlacementCommand(a))
+	cmd.AddCommand(newBenchPoliciesCommand(a), newBenchPlacementCommand(a), newBenchDecisionsCommand(a))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return a.bench(cmd.Context(), f) }
 	return cmd
 }

@@ -135,6 +135,7 @@ func TestJSONHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
 		{"caravan bench", [][]string{{"bench", "--filter", "gap1-0,u120_01,bert24_inference"}}},
 		{"caravan bench policies", [][]string{{"bench", "policies", "--trace", "multigpu20", "--policy", "best-fit,spread", "--seeds", "2"}}},
 		{"caravan bench placement", [][]string{{"bench", "placement", "--tasks", "200"}}},
+		{"caravan bench decisions", [][]string{{"bench", "decisions", "--evaluations", "20", "--asks", "5"}}},
 		{"caravan linkem measure", [][]string{{"linkem", "measure", "--delay", "1ms", "--transfer", "10kB", "--pings", "3", "--transfers", "1"}}},
 		{"caravan story", [][]string{{"story", "plan-conflict"}}},
 		{"caravan version", [][]string{{"version"}}},

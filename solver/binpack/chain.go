@@ -333,3 +333,6 @@ func (c *Chain) decision(i int) Decision {
 	x := &c.scored[i]
 	return Decision{Node: x.node, Score: x.final, Held: x.held, Grant: x.grant, Evict: x.evict}
 }
+
+// LookedAt is how many nodes the last Select looked at.
+func (c *Chain) LookedAt() int { return c.tallied.evaluated }
