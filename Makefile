@@ -81,7 +81,7 @@ cluster-nomad-stop:
 # The suite of backends on a cluster of its own, which is stopped at the end.
 cluster-nomad-test:
 	@$(GO) build -o bin/cluster ./cmd/cluster
-	bin/cluster with nomad --name cvtest -- env CARAVAN_TEST_NOMAD=1 $(GO) test -count=1 -v -run OnACluster ./runner/nomad
+	bin/cluster with nomad --name cvtest -- env CARAVAN_TEST_NOMAD=1 $(GO) test -count=1 -v -run OnACluster ./runner/nomad ./cmd/caravan
 
 clean:
 	rm -rf bin

@@ -22,6 +22,7 @@ import (
 
 // clusterFlags say which cluster a live command uses and how.
 type clusterFlags struct {
+	orchestratorFlags
 	cluster *enum
 	dir     string
 	yes     bool
@@ -34,6 +35,10 @@ func (f *clusterFlags) register(cmd *cobra.Command) {
 	completeWith(cmd, "cluster", f.cluster.allowed)
 	cmd.Flags().StringVar(&f.dir, "dir", defaultLiveDir(), "`folder` of the runs on this machine, for --cluster local")
 	cmd.Flags().DurationVar(&f.maxLag, "max-lag", 0, "99th percentile of the load generator's lag beyond which a measurement is invalid, 0 for the larger of 2 ms and a twentieth of the median latency")
+	cmd.Flags().StringVar(&f.program, "program", "", "`path` of caravan on the nodes or in the image; default: this program's own path")
+	cmd.Flags().StringVar(&f.driver, "driver", "", "task driver for --cluster nomad: raw_exec (the default), exec or docker")
+	cmd.Flags().StringVar(&f.image, "image", "", "container `image` that holds caravan, for --driver docker and --cluster kubernetes")
+	cmd.Flags().StringVar(&f.emulated, "emulated", "", "`name` of the cluster on this machine (make cluster-nomad) whose links are set to the scenario's")
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask before using a cluster that is not on this machine")
 }
 

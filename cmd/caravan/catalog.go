@@ -126,6 +126,7 @@ type backendRow struct {
 func backendRows() []backendRow {
 	return []backendRow{
 		{"local", "processes of this machine, with emulated nodes and links; nothing to set up", newLocal},
+		{"nomad", "the HashiCorp Nomad cluster that NOMAD_ADDR names", newNomad},
 	}
 }
 

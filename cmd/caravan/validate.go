@@ -27,6 +27,9 @@ type validateFlags struct {
 	calibrate  bool
 	calibrated string
 	tolerance  percent
+	decisions  bool
+	random     int
+	preempt    int
 	output     *enum
 }
 
@@ -51,7 +54,8 @@ first measured on other requests (another replication of the scenario), and the
 prediction is made with those; --calibrated takes them from a file instead.`,
 		Example: `  caravan validate tutorial --cluster local
   caravan validate validate-chain-light --cluster local --calibrate --repeat 3
-  caravan validate mine.yaml --cluster local --tolerance 10% --output json`,
+  caravan validate mine.yaml --cluster local --tolerance 10% --output json
+  caravan validate smart-city --cluster nomad --decisions --random-jobs 200`,
 		Args: takes(1, 1, "one SCENARIO"),
 	}
 	f.scenarioFlags.register(cmd)
@@ -63,10 +67,18 @@ prediction is made with those; --calibrated takes them from a file instead.`,
 	cmd.Flags().BoolVar(&f.calibrate, "calibrate", false, "measure the model's parameters first, on other requests")
 	cmd.Flags().StringVar(&f.calibrated, "calibrated", "", "predict with the parameters of this `scenario`, as caravan calibrate writes it")
 	cmd.Flags().Var(&f.tolerance, "tolerance", "exit with 3 when a pipeline's mean, p50, p95 or throughput is further off than this, such as 10%")
+	cmd.Flags().BoolVar(&f.decisions, "decisions", false, "submit the scenario's jobs one by one to --cluster nomad, and compare where its scheduler puts them, the scores and the evictions")
+	cmd.Flags().IntVar(&f.random, "random-jobs", 0, "with --decisions: this `number` of random jobs in addition")
+	cmd.Flags().IntVar(&f.preempt, "preemption-cases", 0, "with --decisions: this `number` of nodes filled and then asked for room in addition")
 	f.work = workFlag(cmd)
 	f.output = outputFlag(cmd, "text", "json", "csv")
 	cmd.MarkFlagsMutuallyExclusive("calibrate", "calibrated")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.validate(cmd.Context(), f, args[0]) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if f.decisions {
+			return a.validateDecisions(cmd.Context(), f, args[0])
+		}
+		return a.validate(cmd.Context(), f, args[0])
+	}
 	return cmd
 }
 

@@ -36,12 +36,16 @@ func machines(names []string) ([]clusters.Node, error) {
 			}
 			seen[n.Name] = true
 			list = append(list, clusters.Node{
-				Name: n.Name, CPU: n.CPU, Memory: n.Memory, Quota: float64(n.Cores), Class: n.Class,
+				Name: n.Name, CPU: n.CPU, Memory: n.Memory, Quota: float64(n.Cores) + clientShare, Class: n.Class,
 			})
 		}
 	}
 	return list, nil
 }
+
+// clientShare is the part of a core that the orchestrator's own client gets
+// beside the cores of a node.
+const clientShare = 0.5
 
 // load reads a shipped scenario or a file.
 func load(name string) (*scenarios.Scenario, error) {

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -47,12 +48,15 @@ func newRoot() *cobra.Command {
 type flags struct {
 	name, modules string
 	scenarios     []string
+	varied        int
 }
 
 func (f *flags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.name, "name", "", "of the cluster; default: cvn for nomad, cvk for kubernetes")
 	cmd.Flags().StringVar(&f.modules, "modules", "runner/clusters", "`folder` of the modules that the programs are built from")
 	cmd.Flags().StringSliceVar(&f.scenarios, "scenario", nil, "take the machines from these `scenarios`, shipped or files; default: edge1, edge2 and cloud")
+	cmd.Flags().IntVar(&f.varied, "varied", 0, "`number` of machines of different sizes, classes, racks and zones instead")
+	cmd.MarkFlagsMutuallyExclusive("scenario", "varied")
 }
 
 // nameFor is the cluster's name: asked for, or the kind's own.
@@ -160,6 +164,9 @@ func (f *flags) hold(ctx context.Context, kind string, use func(context.Context,
 	if err != nil {
 		return err
 	}
+	if f.varied > 0 {
+		nodes = clusters.VariedNodes(f.varied)
+	}
 	programs, err := build(ctx, kind, f.modules)
 	if err != nil {
 		return err
@@ -231,6 +238,9 @@ func (f *flags) start(ctx context.Context, kind, name string) error {
 	defer os.Remove(log.Name())
 	defer log.Close()
 	args := []string{"run", kind, "--name", name, "--modules", f.modules}
+	if f.varied > 0 {
+		args = append(args, "--varied", strconv.Itoa(f.varied))
+	}
 	for _, s := range f.scenarios {
 		args = append(args, "--scenario", s)
 	}

@@ -57,6 +57,23 @@ func DefaultNodes() []Node {
 	}
 }
 
+// VariedNodes are n machines that differ in size, class, rack and zone, for
+// decisions about where jobs go.
+func VariedNodes(n int) []Node {
+	classes := []string{"edge", "fog", "cloud"}
+	var list []Node
+	for i := range n {
+		list = append(list, Node{
+			Name:   fmt.Sprintf("node%02d", i+1),
+			CPU:    topology.MHz(1500 + 1100*(i*5%7)),
+			Memory: topology.Bytes(1+i*3%5) * topology.GiB,
+			Class:  classes[i%3],
+			Meta:   map[string]string{"rack": fmt.Sprintf("r%d", i%4+1), "zone": fmt.Sprintf("z%d", i/3%2+1)},
+		})
+	}
+	return list
+}
+
 // Check reports every fault of the spec.
 func (s *Spec) Check() error {
 	var faults []error
@@ -97,9 +114,6 @@ type Cluster struct {
 	// Env is what the orchestrator's own tools need to find the cluster.
 	Env []string
 }
-
-// Folder is where a cluster called name keeps its ledger, logs and data.
-func Folder(name string) string { return filepath.Join(os.TempDir(), "caravan-cluster-"+name) }
 
 // create makes the machines of a cluster: folder, network and quotas. On an
 // error it removes what it made.

@@ -21,15 +21,6 @@ import (
 	"caravan/runner/linkem"
 )
 
-// A Way is the emulated links from one node to another, in their order; none
-// removes the emulation. Down cuts it.
-type Way struct {
-	From  string         `json:"from"`
-	To    string         `json:"to"`
-	Links []linkem.Shape `json:"links"`
-	Down  bool           `json:"down,omitempty"`
-}
-
 // A mesh carries every TCP connection between the nodes of a cluster over
 // links that can be changed while it runs. What a node's processes send to
 // another node is redirected, inside its namespace, to a relay of its own,
@@ -49,9 +40,6 @@ const mark = 0x6361
 
 // relayPort is where the relay of each namespace listens.
 const relayPort = 7
-
-// ControlFile is the socket, in a cluster's folder, that SetWays talks to.
-const ControlFile = "links.sock"
 
 // emulate starts the relays between the nodes, over links that do nothing yet,
 // and the socket that changes them.
@@ -228,38 +216,4 @@ func (m *mesh) close() {
 			l.Close()
 		}
 	}
-}
-
-// SetWays changes the emulated links of the running cluster called name and
-// returns all that are set.
-func SetWays(ctx context.Context, name string, ways []Way) ([]Way, error) {
-	client := http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", filepath.Join(Folder(name), ControlFile))
-		},
-	}}
-	body, err := json.Marshal(ways)
-	if err != nil {
-		return nil, err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://cluster/", strings.NewReader(string(body)))
-	if err != nil {
-		return nil, err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("the links of cluster %q: %w", name, err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, err
-	}
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the links of cluster %q: %s", name, strings.TrimSpace(string(text)))
-	}
-	var all []Way
-	return all, json.Unmarshal(text, &all)
 }

@@ -86,12 +86,16 @@ func (c *Cluster) nomadAgent(h *host, program string, config map[string]any) err
 }
 
 // nomadServer is a single server that notices a lost client as soon as the
-// software allows.
+// software allows, and where every type of job may evict others.
 func (c *Cluster) nomadServer() map[string]any {
 	return map[string]any{
 		"server": map[string]any{
 			"enabled": true, "bootstrap_expect": 1,
 			"min_heartbeat_ttl": "5s", "heartbeat_grace": "5s",
+			"default_scheduler_config": map[string]any{"preemption_config": map[string]bool{
+				"batch_scheduler_enabled": true, "service_scheduler_enabled": true,
+				"system_scheduler_enabled": true, "sysbatch_scheduler_enabled": true,
+			}},
 		},
 	}
 }

@@ -21,6 +21,9 @@ type Config struct {
 	// upstream's. It needs an Evictor.
 	Preempts []workloads.JobType
 	Evictor  solver.Evictor
+	// NoZeroAffinity leaves the affinity scorer out of the mean where the
+	// weights that hold add up to 0, as releases up to 1.6 do.
+	NoZeroAffinity bool
 }
 
 // DefaultPreemption is the job types that may evict others unless an operator

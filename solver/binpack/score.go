@@ -152,7 +152,9 @@ func (c *Chain) score(x *candidate, m *cluster.Machine, g *compiledGroup) {
 				sum += g.affinities[i].weight
 			}
 		}
-		x.add(affinityScore, sum/g.affinity)
+		if sum != 0 || !c.config.NoZeroAffinity {
+			x.add(affinityScore, sum/g.affinity)
+		}
 	}
 	if len(g.spreads) > 0 {
 		if s := c.spreadBoost(m, g); s != 0 {
@@ -179,9 +181,11 @@ func (c *Chain) spreadBoost(m *cluster.Machine, g *compiledGroup) float64 {
 			total += evenBoost(used, value)
 			continue
 		}
+		count := used[value]
 		desired, ok := s.desired[value]
-		if !ok {
+		if !ok { // values without a target share what is left, and are counted together
 			desired, ok = s.desired[anyOther]
+			count = untargeted(used, s.desired)
 		}
 		switch {
 		case !ok:
@@ -189,12 +193,24 @@ func (c *Chain) spreadBoost(m *cluster.Machine, g *compiledGroup) float64 {
 		case desired == 0:
 			total += c.lowestBoost
 		default:
-			boost := (desired - float64(used[value]+1)) / desired * float64(s.weight) / float64(c.spreadWeight)
+			boost := (desired - float64(count+1)) / desired * float64(s.weight) / float64(c.spreadWeight)
 			total += boost
 			c.lowestBoost = min(c.lowestBoost, boost)
 		}
 	}
 	return total
+}
+
+// untargeted is how many instances values without a target have together
+// (scheduler/propertyset.go, targetedPropertyValue).
+func untargeted(used map[string]int, desired map[string]float64) int {
+	n := 0
+	for value, k := range used {
+		if _, ok := desired[value]; !ok {
+			n += k
+		}
+	}
+	return n
 }
 
 // evenBoost prefers the values that are used least. Values that no instance has

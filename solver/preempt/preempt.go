@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"caravan/solver"
+	"caravan/workloads"
 	"caravan/workloads/cluster"
 )
 
@@ -102,6 +103,9 @@ func (s *search) take(list []*cluster.Allocation) {
 // penalty is what an eviction adds to the distance when the plan has evicted
 // max_parallel of the same group already. Evictions of this search do not count.
 func (s *search) penalty(a *cluster.Allocation) float64 {
+	if a.Spec.Type != workloads.Service && a.TaskGroup().Migrate == nil {
+		return 0 // only services have a migrate block unless they write one (api/tasks.go, Canonicalize)
+	}
 	n, most := s.evicted[keyOf(a)], a.Spec.MigrateOf(int(a.Group)).MaxParallel
 	if most > 0 && n >= most {
 		return float64(n+1-most) * perExcess
