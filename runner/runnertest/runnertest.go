@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"caravan/results"
 	"caravan/runner"
 	"caravan/topology"
 	"caravan/workloads"
@@ -35,12 +36,19 @@ func Test(t *testing.T, b runner.Backend, nodes [2]string) {
 	t.Run("the nodes are there", func(t *testing.T) { testNodes(t, ctx, b, nodes) })
 	t.Run("every agent listens after Deploy", func(t *testing.T) { testDeploy(t, ctx, b, plan) })
 	t.Run("deploying again changes nothing", func(t *testing.T) { testDeployAgain(t, ctx, b, plan) })
+	t.Run("every request is answered once and in order of its stages", func(t *testing.T) { testDrive(t, ctx, b, plan) })
+	t.Run("an operator moves", func(t *testing.T) { testMove(t, ctx, b, plan, nodes) })
 	t.Run("stopped agents are listed until cleaned", func(t *testing.T) { testStop(t, ctx, b, plan) })
 	t.Run("nothing is left", func(t *testing.T) { testClean(t, ctx, b, plan, before) })
 }
 
 // Chain is the plan of a chain of three operators on two nodes.
 func Chain(t *testing.T, run string, nodes [2]string) *runner.Plan {
+	t.Helper()
+	return chain(t, run, nodes, []topology.NodeID{0, 1, 1})
+}
+
+func chain(t *testing.T, run string, nodes [2]string, at []topology.NodeID) *runner.Plan {
 	t.Helper()
 	top, err := topology.New(
 		[]topology.Node{{Name: nodes[0], Cores: 1, Speed: 1}, {Name: nodes[1], Cores: 1, Speed: 1}},
@@ -56,7 +64,7 @@ func Chain(t *testing.T, run string, nodes [2]string) *runner.Plan {
 			{Name: "third", Work: work, After: []int{1}, Node: topology.None},
 		},
 	}}}
-	p := placement.Placement{Pipelines: [][]topology.NodeID{{0, 1, 1}}}
+	p := placement.Placement{Pipelines: [][]topology.NodeID{at}}
 	plan, err := runner.NewPlan(run, top, w, placement.Model{}, p, runner.PlanOptions{Hold: true, Collect: true})
 	require.NoError(t, err)
 	return plan
@@ -103,6 +111,64 @@ func testDeployAgain(t *testing.T, ctx context.Context, b runner.Backend, p *run
 	after, err := b.Status(ctx, p.Run)
 	require.NoError(t, err)
 	assert.Equal(t, before, after)
+}
+
+// requests are n of the chain's, one every 20 ms.
+func requests(n int) []results.Request {
+	var out []results.Request
+	for i := range n {
+		out = append(out, results.Request{
+			Pipeline: "chain", CreatedAt: time.Duration(i) * 20 * time.Millisecond,
+			Work: []float64{0.001, 0.002, 0.001}, Output: []float64{100, 1000, 0},
+		})
+	}
+	return out
+}
+
+// Answered requires that every request of a measurement of the chain was
+// answered, after one visit to each operator.
+func Answered(t *testing.T, m *runner.Measurement) {
+	t.Helper()
+	for i := range m.Requests {
+		r := &m.Requests[i]
+		require.Equal(t, results.Answered, r.Outcome, "request %d", i)
+		require.Len(t, r.Visits, 3)
+		require.Len(t, r.Crossings, 2)
+		for j, v := range r.Visits {
+			assert.Equal(t, []string{"first", "second", "third"}[j], v.Operator)
+			assert.LessOrEqual(t, v.JoinedAt, v.StartedAt)
+			assert.LessOrEqual(t, v.StartedAt+time.Millisecond, v.EndedAt, "the work takes its time")
+			assert.LessOrEqual(t, v.EndedAt, v.SentAt)
+		}
+		assert.Equal(t, r.EndedAt, r.Visits[2].EndedAt)
+		assert.InDelta(t, 1000, r.Crossings[1].Bytes, 0)
+	}
+}
+
+// drive sends requests through the plan, however late the generator is.
+func drive(t *testing.T, ctx context.Context, b runner.Backend, p *runner.Plan) *runner.Measurement {
+	t.Helper()
+	m, err := runner.Drive(ctx, b, p, requests(20), runner.DriveOptions{Patience: Timeout, MaxLag: Timeout})
+	require.NoError(t, err)
+	assert.Empty(t, m.Invalid)
+	assert.Len(t, m.Clocks, len(p.Agents))
+	return m
+}
+
+func testDrive(t *testing.T, ctx context.Context, b runner.Backend, p *runner.Plan) {
+	Answered(t, drive(t, ctx, b, p))
+}
+
+// testMove deploys the plan with its last two operators on the other node.
+func testMove(t *testing.T, ctx context.Context, b runner.Backend, p *runner.Plan, nodes [2]string) {
+	moved := chain(t, p.Run, nodes, []topology.NodeID{0, 0, 0})
+	require.NoError(t, b.Deploy(ctx, moved))
+	list, err := b.Status(ctx, p.Run)
+	require.NoError(t, err)
+	for _, a := range list {
+		assert.Equal(t, nodes[0], a.Node, a.Name)
+	}
+	Answered(t, drive(t, ctx, b, moved))
 }
 
 func testStop(t *testing.T, ctx context.Context, b runner.Backend, p *runner.Plan) {
