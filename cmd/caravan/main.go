@@ -78,6 +78,7 @@ Start here:
 		newExportCommand(a),
 		newGcCommand(a),
 		newSolveCommand(a),
+		newPlanCommand(a),
 		newPlotCommand(a),
 		newReportCommand(a),
 		newScenariosCommand(a),

@@ -128,6 +128,7 @@ func TestJSONHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
 		}},
 		{"caravan run", [][]string{{"run", "smart-city", "--replications", "2", "--set", "simulate.duration=1m", "--out", out}, {"run", "testdata/full.yaml", "--out", out}, {"run", "tutorial", "--out", out}}},
 		{"caravan plot", [][]string{{"plot", "latest", "--runs", out, "--out", out + "/figures", "--format", "csv"}}},
+		{"caravan plan", [][]string{{"plan", "testdata/plan.yaml", "--against", "testdata/plan-state.json", "--lose", "n3", "--preempt", "service", "--was", "testdata/plan-was.yaml"}, {"plan", "testdata/plan.yaml", "--against", "testdata/plan-old.json"}}},
 		{"caravan scenarios", [][]string{{"scenarios"}}},
 		{"caravan validate", [][]string{append([]string{"validate", "--repeat", "2", "--calibrate", "--tolerance", "0.0001%"}, live...)}},
 		{"caravan submit", [][]string{{"submit", "testdata/live.yaml", "--cluster", "local", "--dir", runs, "--work", "hold"}}},
