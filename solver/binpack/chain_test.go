@@ -84,6 +84,24 @@ func all(n int) []topology.NodeID {
 	return out
 }
 
+func TestTheFitOfEmptyNodes(t *testing.T) {
+	node := func(name string, total, reserved int) topology.Node {
+		return topology.Node{Name: name, Cores: 1, Speed: 1, CPU: topology.MHz(total), Memory: topology.Bytes(total) * topology.MiB,
+			Reserved: topology.Resources{CPU: topology.MHz(reserved), Memory: topology.Bytes(reserved) * topology.MiB}}
+	}
+	job := service(1)
+	job.Groups[0].Demand = topology.Resources{CPU: 1024, Memory: topology.GiB}
+	w := newWorld([]topology.Node{node("A", 2048, 1024), node("B", 1024, 512), node("C", 4096, 1024)}, job, binpack.Config{})
+	w.begin(1)
+	d, ok := w.chain.Select(0, binpack.Options{})
+	require.True(t, ok)
+	assert.Equal(t, topology.NodeID(0), d.Node)
+	fit := parts(w.chain.Explain(), "binpack", 3)
+	assert.Equal(t, 1.0, fit[0])
+	assert.True(t, math.IsNaN(fit[1]), "no room")
+	assert.InDelta(t, 0.59538, fit[2], 1e-5)
+}
+
 func TestAntiAffinityAndPenalty(t *testing.T) {
 	nodes := []topology.Node{standard("n0", "dc1"), standard("n1", "dc1")}
 	w := newWorld(nodes, service(4), binpack.Config{})

@@ -1,7 +1,9 @@
 package binpack
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"caravan/topology"
@@ -97,8 +99,10 @@ func (k *compiled) group(j *workloads.Job, g *workloads.Group, classes int) comp
 			out.distinct = append(out.distinct, k.distinct(r, true))
 		}
 	}
-	for i := range g.Constraints {
-		r := &g.Constraints[i]
+	own := slices.Clone(g.Constraints)
+	slices.SortStableFunc(own, func(a, b workloads.Constraint) int { return cmp.Compare(level(j, &a), level(j, &b)) })
+	for i := range own {
+		r := &own[i]
 		if r.Distinct() {
 			out.distinct = append(out.distinct, k.distinct(r, false))
 			continue
@@ -116,6 +120,16 @@ func (k *compiled) group(j *workloads.Job, g *workloads.Group, classes int) comp
 		}
 	}
 	return out
+}
+
+// level orders the constraints of a group: the job's are checked first.
+func level(j *workloads.Job, c *workloads.Constraint) int {
+	for i := range j.Constraints {
+		if j.Constraints[i].String() == c.String() {
+			return 0
+		}
+	}
+	return 1
 }
 
 func (k *compiled) rule(r rule) int32 {

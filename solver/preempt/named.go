@@ -47,7 +47,7 @@ func (s *search) onInterface(i, k int) ([]*cluster.Allocation, bool) {
 	var victims []*cluster.Allocation
 	for _, p := range ask.Static {
 		for _, a := range s.on {
-			if !holds(a, int32(p.Number)) || slices.Contains(victims, a) {
+			if !holds(a, k, int32(p.Number)) || slices.Contains(victims, a) {
 				continue
 			}
 			if !Preemptible(a, s.Job, s.Priority) {
@@ -123,8 +123,9 @@ func mbits(a *cluster.Allocation, k int) int {
 	return sum
 }
 
-func holds(a *cluster.Allocation, port int32) bool {
-	return a.Grant != nil && slices.ContainsFunc(a.Networks, func(n cluster.NetworkGrant) bool { return slices.Contains(n.Ports, port) })
+// holds reports whether an allocation has a port of interface k.
+func holds(a *cluster.Allocation, k int, port int32) bool {
+	return a.Grant != nil && slices.ContainsFunc(a.Networks, func(n cluster.NetworkGrant) bool { return int(n.Interface) == k && slices.Contains(n.Ports, port) })
 }
 
 // device makes room for device ask i beside those before it: in each device

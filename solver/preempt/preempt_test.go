@@ -28,23 +28,28 @@ func TestDistance(t *testing.T) {
 
 // holding is what an instance has: cpu, memory in MiB, Mbit/s, devices.
 type holding struct {
-	priority int
-	cpu      topology.MHz
-	memory   topology.Bytes
-	mbits    int
-	device   string
-	count    int
+	priority   int
+	cpu        topology.MHz
+	memory     topology.Bytes
+	mbits      int
+	port, card int            // static port, and the interface that the holding is on
+	disk       topology.Bytes // GiB
+	device     string
+	count      int
 }
 
 func (h holding) group() workloads.Group {
 	task := workloads.Task{Name: "t", CPU: h.cpu, Memory: h.memory * topology.MiB}
 	if h.mbits > 0 {
 		task.Networks = []workloads.Network{{Mbits: h.mbits}}
+		if h.port > 0 {
+			task.Networks[0].Static = []workloads.Port{{Number: h.port}}
+		}
 	}
 	if h.count > 0 {
 		task.Devices = []workloads.DeviceAsk{{Name: h.device, Count: h.count}}
 	}
-	return workloads.Group{Name: "g", Count: 1, Tasks: []workloads.Task{task}}
+	return workloads.Group{Name: "g", Count: 1, Demand: topology.Resources{Disk: h.disk * topology.GiB}, Tasks: []workloads.Task{task}}
 }
 
 // stage puts each holding on the node as a job of its own, and asks for ask.
@@ -58,6 +63,9 @@ func stage(t require.TestingT, node topology.Node, held []holding, ask holding) 
 		a := cluster.NewAsk(&job.Groups[0])
 		g, _, _, lacks := a.Grant(r.Machine, r.On)
 		require.Empty(t, lacks)
+		if g != nil && len(g.Networks) > 0 {
+			g.Networks[0].Interface = int16(h.card)
+		}
 		id := s.Add(cluster.Instance(s.Submit(job), job, 0, 0, 0, a.On(r.Machine), g))
 		r.On = append(r.On, s.Alloc(id))
 	}
@@ -81,7 +89,7 @@ func names(victims []*cluster.Allocation) []string {
 func TestEvictionsOnOneNode(t *testing.T) {
 	const hi, lo = 100, 30
 	node := topology.Node{
-		Name: "n", Cores: 14, Speed: 1, CPU: 4000, Memory: 8192 * topology.MiB, Interfaces: []topology.Interface{{Name: "eth0", Mbits: 1000}},
+		Name: "n", Cores: 14, Speed: 1, CPU: 4000, Memory: 8192 * topology.MiB, Disk: 110 * topology.GiB, Interfaces: []topology.Interface{{Name: "eth0", Mbits: 1000}},
 		Reserved: topology.Resources{CPU: 100, Memory: 256 * topology.MiB},
 		Devices: []topology.DeviceGroup{
 			{Vendor: "nvidia", Type: "gpu", Model: "1080ti", Count: 4}, {Vendor: "nvidia", Type: "gpu", Model: "2080ti", Count: 5},
@@ -112,6 +120,22 @@ func TestEvictionsOnOneNode(t *testing.T) {
 		{"P9: the nearest bandwidth", []holding{
 			{priority: hi, cpu: 1200, memory: 2256, mbits: 150}, {priority: lo, cpu: 200, memory: 256, mbits: 500}, {priority: lo, cpu: 200, memory: 256, mbits: 320},
 		}, holding{priority: 100, cpu: 300, memory: 500, mbits: 320}, []string{"a2"}},
+		{"a port that a higher priority holds", []holding{
+			{priority: hi, cpu: 1200, memory: 2256, mbits: 150, port: 88}, {priority: lo, cpu: 200, memory: 256, mbits: 600},
+		}, holding{priority: 100, cpu: 600, memory: 1000, mbits: 700, port: 88}, nil},
+		{"all but the network", []holding{
+			{priority: hi, cpu: 2800, memory: 2256, mbits: 150, disk: 40}, {priority: lo, cpu: 200, memory: 256, mbits: 50, disk: 20},
+			{priority: lo, cpu: 200, memory: 512, disk: 25}, {priority: lo, cpu: 700, memory: 276, disk: 20},
+		}, holding{priority: 100, cpu: 1000, memory: 3000, mbits: 50, disk: 50}, []string{"a1", "a2", "a3"}},
+		{"the holder of the port and the rest of the bandwidth", []holding{
+			{priority: hi, cpu: 1200, memory: 2256, mbits: 150}, {priority: lo, cpu: 200, memory: 256, mbits: 500, port: 88}, {priority: lo, cpu: 200, memory: 256, mbits: 200},
+		}, holding{priority: 100, cpu: 600, memory: 1000, mbits: 700, port: 88}, []string{"a1", "a2"}},
+		{"the holder of the port has all that is needed", []holding{
+			{priority: hi, cpu: 1200, memory: 2256, mbits: 150}, {priority: lo, cpu: 200, memory: 256, mbits: 500, port: 88}, {priority: lo, cpu: 200, memory: 256, mbits: 200},
+		}, holding{priority: 100, cpu: 600, memory: 1000, mbits: 600, port: 88}, []string{"a1"}},
+		{"what a larger victim makes unnecessary stays", []holding{
+			{priority: hi, cpu: 1800, memory: 2256, mbits: 150}, {priority: lo, cpu: 1500, memory: 256, mbits: 100}, {priority: lo, cpu: 600, memory: 256, mbits: 300},
+		}, holding{priority: 100, cpu: 1000, memory: 256, mbits: 50}, []string{"a1"}},
 		{"devices of one group", []holding{device(lo, "nvidia/gpu/1080ti", 1), device(lo, "nvidia/gpu/1080ti", 1)},
 			device(100, "nvidia/gpu/1080ti", 4), []string{"a0", "a1"}},
 		{"devices are not mixed across groups", []holding{device(lo, "nvidia/gpu/1080ti", 4), device(lo, "fpga", 1)}, device(100, "gpu", 6), nil},
@@ -146,6 +170,18 @@ func TestAPortMustBeFreed(t *testing.T) {
 			assert.Equal(t, ok, len(victims) == 1)
 		}
 	}
+}
+
+// A port of another interface is another port: the higher priority on eth0 does
+// not stand in the way, and the bandwidth of eth1 is freed.
+func TestInterfacesAreTakenOneByOne(t *testing.T) {
+	node := topology.Node{Name: "n", Cores: 4, Speed: 1, CPU: 4000, Interfaces: []topology.Interface{{Name: "eth0", Mbits: 1000}, {Name: "eth1", Mbits: 1000}}}
+	r := stage(t, node, []holding{
+		{priority: 100, cpu: 100, mbits: 150, port: 88, card: 0}, {priority: 30, cpu: 100, mbits: 900, card: 1}, {priority: 30, cpu: 100, mbits: 700, card: 0},
+	}, holding{priority: 100, cpu: 100, mbits: 600, port: 88})
+	victims, ok := preempt.Greedy{}.Evict(r)
+	require.True(t, ok)
+	assert.Equal(t, []string{"a1"}, names(victims))
 }
 
 // Evicting more of one group than max_parallel in one plan costs distance.

@@ -143,42 +143,47 @@ func (a *Ask) grantNetworks(m *Machine, on []*Allocation, g *Grant) string {
 }
 
 // grantNetwork is the first interface with the bandwidth and ports of ask; g
-// holds what the same allocation has got already. Ports belong to the host,
-// whichever interface they are on.
-func grantNetwork(m *Machine, on []*Allocation, g *Grant, ask *workloads.Network) (NetworkGrant, string) {
-	held := func(port int32) bool {
-		if slices.Contains(m.Node.ReservedPorts, int(port)) || grantHolds(g, port) {
-			return true
-		}
-		return slices.ContainsFunc(on, func(x *Allocation) bool { return x.Grant != nil && grantHolds(x.Grant, port) })
-	}
-	out := NetworkGrant{Interface: -1, Mbits: int32(ask.Mbits)}
+// holds what the same allocation has got already. Each interface has its own
+// address and so its own ports, but for those that the node reserves.
+func grantNetwork(m *Machine, on []*Allocation, g *Grant, ask *workloads.Network) (out NetworkGrant, lacks string) {
 	for i := range max(1, len(m.Node.Interfaces)) {
-		if limit := m.mbits(i); limit == 0 || ask.Mbits <= limit-usedMbits(on, g, i) {
-			out.Interface = int16(i)
-			break
+		if limit := m.mbits(i); limit > 0 && ask.Mbits > limit-usedMbits(on, g, i) {
+			lacks = "network: bandwidth exceeded"
+			continue
+		}
+		out = NetworkGrant{Interface: int16(i), Mbits: int32(ask.Mbits)}
+		if lacks = out.grantPorts(m, on, g, ask); lacks == "" {
+			return out, ""
 		}
 	}
-	if out.Interface < 0 {
-		return out, "network: bandwidth exceeded"
+	return out, lacks
+}
+
+// grantPorts gives the static ports and then the lowest free dynamic ones.
+func (n *NetworkGrant) grantPorts(m *Machine, on []*Allocation, g *Grant, ask *workloads.Network) string {
+	free := func(port int32) bool {
+		if slices.Contains(m.Node.ReservedPorts, int(port)) || slices.Contains(n.Ports, port) || g.holds(n.Interface, port) {
+			return false
+		}
+		return !slices.ContainsFunc(on, func(x *Allocation) bool { return x.Grant.holds(n.Interface, port) })
 	}
 	for _, p := range ask.Static {
-		if held(int32(p.Number)) || slices.Contains(out.Ports, int32(p.Number)) {
-			return out, "network: reserved port collision"
+		if !free(int32(p.Number)) {
+			return "network: reserved port collision"
 		}
-		out.Ports = append(out.Ports, int32(p.Number))
+		n.Ports = append(n.Ports, int32(p.Number))
 	}
 	next := int32(workloads.MinDynamicPort)
 	for range ask.Dynamic {
-		for next <= workloads.MaxDynamicPort && (held(next) || slices.Contains(out.Ports, next)) {
+		for next <= workloads.MaxDynamicPort && !free(next) {
 			next++
 		}
 		if next > workloads.MaxDynamicPort {
-			return out, "network: dynamic port selection failed"
+			return "network: dynamic port selection failed"
 		}
-		out.Ports = append(out.Ports, next)
+		n.Ports = append(n.Ports, next)
 	}
-	return out, ""
+	return ""
 }
 
 // mbits is the bandwidth of interface i, 0 where it is unconstrained.
@@ -207,6 +212,7 @@ func usedMbits(on []*Allocation, g *Grant, i int) int {
 	return sum
 }
 
-func grantHolds(g *Grant, port int32) bool {
-	return slices.ContainsFunc(g.Networks, func(n NetworkGrant) bool { return slices.Contains(n.Ports, port) })
+// holds reports whether the grant, which may be nil, has a port of an interface.
+func (g *Grant) holds(card int16, port int32) bool {
+	return g != nil && slices.ContainsFunc(g.Networks, func(n NetworkGrant) bool { return n.Interface == card && slices.Contains(n.Ports, port) })
 }

@@ -193,7 +193,7 @@ func TestGrantsByName(t *testing.T) {
 	for want, task := range map[string]workloads.Task{
 		"cores":                            {Cores: 5},
 		"network: bandwidth exceeded":      {Networks: []workloads.Network{{Mbits: 501}}},
-		"network: reserved port collision": {Networks: []workloads.Network{{Static: []workloads.Port{{Number: 80}}}}},
+		"network: reserved port collision": {Networks: []workloads.Network{{Mbits: 450, Static: []workloads.Port{{Number: 80}}}}},
 		"devices: nvidia/gpu":              {Devices: []workloads.DeviceAsk{gpu(5)}},
 		"missing devices":                  {Devices: []workloads.DeviceAsk{{Name: "fpga", Count: 1}}},
 	} {

@@ -257,7 +257,9 @@ func collide[T comparable](on []*Allocation, of func(*Grant) []T) bool {
 func overNetworks(m *Machine, on []*Allocation) string {
 	ports := func(g *Grant) (out []int32) {
 		for _, n := range g.Networks {
-			out = append(out, n.Ports...)
+			for _, p := range n.Ports {
+				out = append(out, int32(n.Interface)<<16|p)
+			}
 		}
 		return out
 	}
