@@ -44,11 +44,14 @@ const (
 	// Moves is the number of operators and instances that are elsewhere than
 	// the incumbent has them; what it has nowhere does not count.
 	Moves Objective = "moves"
+	// Affinity is the share of the jobs' preferences that is not met, the mean
+	// over the instances that have any.
+	Affinity Objective = "affinity"
 )
 
 // Objectives lists every objective, for messages and schemas.
 func Objectives() []Objective {
-	return []Objective{Latency, WorstLatency, QueueingLatency, DeadlineMisses, Throughput, Money, Energy, Nodes, Fragmentation, Moves}
+	return []Objective{Latency, WorstLatency, QueueingLatency, DeadlineMisses, Throughput, Money, Energy, Nodes, Fragmentation, Moves, Affinity}
 }
 
 // Unit is the unit of an objective's values; "1" for shares and utilisations.
@@ -143,6 +146,8 @@ func Value(p *Problem, goal Objective, pl placement.Placement) (cost float64, er
 		cost = leftOver(p, pl)
 	case Moves:
 		cost = moved(p, pl)
+	case Affinity:
+		cost = unmetWishes(p, pl)
 	default:
 		err = fmt.Errorf("objective %q: allowed is one of %v", goal, Objectives())
 	}

@@ -28,25 +28,48 @@ type Terms struct {
 // another may.
 var ErrUnsupported = errors.New("not for this solver")
 
-// Terms takes the objective apart. It fails for an objective that is no sum,
-// and for pipelines whose latency is none: those that are not chains.
+// Terms takes the objective, with those that are added to it, apart. It fails
+// for an objective that is no sum, and for pipelines whose latency is none:
+// those that are not chains.
 func (p *Problem) Terms() (Terms, error) {
 	if len(p.Limits) > 0 {
 		return Terms{}, fmt.Errorf("%w: an objective with limits is no sum over operators", ErrUnsupported)
-	}
-	for _, t := range p.Also {
-		if t.Objective != Moves {
-			return Terms{}, fmt.Errorf("%w: objective %q beside another is no sum over operators", ErrUnsupported, t.Objective)
-		}
-	}
-	if p.Goal() != Latency {
-		return Terms{}, fmt.Errorf("%w: objective %q is no sum over operators", ErrUnsupported, p.Goal())
 	}
 	for i := range p.Workload.Pipelines {
 		if w := &p.Workload.Pipelines[i]; !w.IsChain() {
 			return Terms{}, fmt.Errorf("%w: pipeline %q is not a chain", ErrUnsupported, w.Name)
 		}
 	}
+	t := Terms{
+		Own: func(int, int, topology.NodeID) float64 { return 0 },
+		Edge: func(i, op int, from, to topology.NodeID) float64 {
+			if _, ok := placement.TransferTime(p.Topology, p.Model, p.Workload.Pipelines[i].MeanOutput(op), from, to); !ok {
+				return math.Inf(1)
+			}
+			return 0
+		},
+		Instance: func(int, int, int, topology.NodeID) float64 { return 0 },
+	}
+	for _, x := range append([]Term{{p.Goal(), 1}}, p.Also...) {
+		switch x.Objective {
+		case Latency:
+			t.addLatency(p, x.Weight)
+		case Moves:
+			t.addMoves(p, x.Weight)
+		case Affinity:
+			t.addAffinity(p, x.Weight)
+		default:
+			return Terms{}, fmt.Errorf("%w: objective %q is no sum over operators", ErrUnsupported, x.Objective)
+		}
+	}
+	if len(p.Also) > 0 || p.Goal() != Latency {
+		t.Quantum = 0
+	}
+	return t, nil
+}
+
+// addLatency adds the idle latency of chains.
+func (t *Terms) addLatency(p *Problem, weight float64) {
 	weights := Weights(p.Workload)
 	var total float64
 	equal := true
@@ -54,46 +77,45 @@ func (p *Problem) Terms() (Terms, error) {
 		total += w
 		equal = equal && w == weights[0]
 	}
-	t := Terms{Instance: func(int, int, int, topology.NodeID) float64 { return 0 }}
 	if equal && total > 0 {
 		t.Quantum = weights[0] / total * 1e-9 // the nanosecond
 	}
-	nodes := p.Topology.Nodes()
+	nodes, own, edge := p.Topology.Nodes(), t.Own, t.Edge
 	t.Own = func(i, op int, n topology.NodeID) float64 {
 		w := &p.Workload.Pipelines[i]
-		return weights[i] / total * placement.ServiceTime(w.MeanWork(op), 1, nodes[n].Speed).Seconds()
+		return own(i, op, n) + weight*weights[i]/total*placement.ServiceTime(w.MeanWork(op), 1, nodes[n].Speed).Seconds()
 	}
 	t.Edge = func(i, op int, from, to topology.NodeID) float64 {
-		d, ok := placement.TransferTime(p.Topology, p.Model, p.Workload.Pipelines[i].MeanOutput(op), from, to)
-		if !ok {
-			return math.Inf(1)
-		}
-		return weights[i] / total * d.Seconds()
+		d, _ := placement.TransferTime(p.Topology, p.Model, p.Workload.Pipelines[i].MeanOutput(op), from, to)
+		return edge(i, op, from, to) + weight*weights[i]/total*d.Seconds()
 	}
-	t.charge(p)
-	return t, nil
 }
 
-// charge adds what it costs that something leaves the node where the placement
-// in force has it.
-func (t *Terms) charge(p *Problem) {
-	var move float64
-	for _, also := range p.Also {
-		move += also.Weight
-	}
-	if p.Incumbent == nil || move == 0 {
+// addMoves adds what leaves the node where the placement in force has it.
+func (t *Terms) addMoves(p *Problem, weight float64) {
+	if p.Incumbent == nil {
 		return
 	}
 	moved := func(from, to topology.NodeID) float64 {
 		if from == topology.None || from == to {
 			return 0
 		}
-		return move
+		return weight
 	}
-	own := t.Own
-	t.Quantum = 0
+	own, instance := t.Own, t.Instance
 	t.Own = func(i, op int, n topology.NodeID) float64 {
 		return own(i, op, n) + moved(p.Incumbent.Pipelines[i][op], n)
 	}
-	t.Instance = func(j, g, k int, n topology.NodeID) float64 { return moved(p.Incumbent.Jobs[j][g][k], n) }
+	t.Instance = func(j, g, k int, n topology.NodeID) float64 {
+		return instance(j, g, k, n) + moved(p.Incumbent.Jobs[j][g][k], n)
+	}
+}
+
+// addAffinity adds the preferences of jobs that a node does not meet.
+func (t *Terms) addAffinity(p *Problem, weight float64) {
+	w := newWishes(p)
+	instance := t.Instance
+	t.Instance = func(j, g, k int, n topology.NodeID) float64 {
+		return instance(j, g, k, n) + weight*w.unmet(j, g, n)/float64(max(1, w.instances))
+	}
 }
