@@ -153,10 +153,6 @@ func (a *app) writeBenchCSV(r *benchResults) error {
 // drawProfile draws the performance profile of the solvers over the instances
 // that all of them were given.
 func drawProfile(path string, r *benchResults) error {
-	format, err := plots.FormatOf(path)
-	if err != nil {
-		return badInput(fmt.Errorf("--figure: %w", err))
-	}
 	var solvers []string
 	byInstance := map[string]map[string]float64{}
 	var order []string
@@ -186,9 +182,5 @@ func drawProfile(path string, r *benchResults) error {
 			contests = append(contests, c)
 		}
 	}
-	data, err := plots.Draw(plots.Profile{Solvers: solvers, Contests: contests}, plots.Column, format)
-	if err != nil {
-		return badInput(fmt.Errorf("--figure: %w", err))
-	}
-	return writeFile(path, data)
+	return drawFile(path, plots.Profile{Solvers: solvers, Contests: contests})
 }

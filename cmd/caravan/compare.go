@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"caravan/results"
-	"caravan/results/plots"
 )
 
 // differences pairs each later run with the first, metric by metric. All runs
@@ -119,13 +118,5 @@ func drawDifferences(path string, sims []simulated) error {
 	if err != nil {
 		return badInput(fmt.Errorf("--figure: %w", err))
 	}
-	format, err := plots.FormatOf(path)
-	if err != nil {
-		return badInput(err)
-	}
-	data, err := plots.Draw(f, plots.Column, format)
-	if err != nil {
-		return err
-	}
-	return writeFile(path, data)
+	return drawFile(path, f)
 }

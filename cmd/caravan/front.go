@@ -284,19 +284,11 @@ func (a *app) writeFront(out *front, g *grid, goals [2]solver.Objective, points 
 
 // drawFront draws the points of a front.
 func drawFront(path string, goals [2]solver.Objective, points []solver.Point) error {
-	format, err := plots.FormatOf(path)
-	if err != nil {
-		return badInput(fmt.Errorf("--figure: %w", err))
-	}
 	f := plots.Front{X: axis(goals[0]), Y: axis(goals[1])}
 	for _, pt := range points {
 		f.Candidates = append(f.Candidates, plots.Candidate{X: pt.A, Y: pt.B})
 	}
-	data, err := plots.Draw(f, plots.Column, format)
-	if err != nil {
-		return err
-	}
-	return writeFile(path, data)
+	return drawFile(path, f)
 }
 
 // axis is an objective along a figure's side.

@@ -249,6 +249,31 @@ func saveFigures(f *plotFlags, drawn []namedFigure, formats []plots.Format) ([]f
 	return out, nil
 }
 
+// checkFigure reads the name of a figure's file before the work begins.
+func checkFigure(path string) error {
+	if path == "" {
+		return nil
+	}
+	if _, err := plots.FormatOf(path); err != nil {
+		return badInput(fmt.Errorf("--figure: %w", err))
+	}
+	return nil
+}
+
+// drawFile draws one figure of a column's width in the format that the file's
+// name asks for.
+func drawFile(path string, f plots.Figure) error {
+	format, err := plots.FormatOf(path)
+	if err != nil {
+		return badInput(fmt.Errorf("--figure: %w", err))
+	}
+	data, err := plots.Draw(f, plots.Column, format)
+	if err != nil {
+		return badInput(err)
+	}
+	return writeFile(path, data)
+}
+
 // plotAnswer is what caravan plot --output json prints.
 type plotAnswer struct {
 	Version int          `json:"version"`

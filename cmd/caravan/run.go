@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"caravan/results"
-	"caravan/results/plots"
 )
 
 // runFlags are the flags of caravan run.
@@ -91,13 +90,11 @@ func (a *app) runAll(ctx context.Context, f *runFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	if f.figure != "" {
-		if _, err := plots.FormatOf(f.figure); err != nil {
-			return badInput(fmt.Errorf("--figure: %w", err))
-		}
-		if len(names) < 2 || len(args) > 1 {
-			return badInput(errors.New("--figure: allowed with --compare and one scenario"))
-		}
+	if err := checkFigure(f.figure); err != nil {
+		return err
+	}
+	if f.figure != "" && (len(names) < 2 || len(args) > 1) {
+		return badInput(errors.New("--figure: allowed with --compare and one scenario"))
 	}
 	var codes []int
 	var errs []error

@@ -30,6 +30,7 @@ type validateFlags struct {
 	decisions  bool
 	random     int
 	preempt    int
+	figure     string
 	output     *enum
 }
 
@@ -70,6 +71,7 @@ prediction is made with those; --calibrated takes them from a file instead.`,
 	cmd.Flags().BoolVar(&f.decisions, "decisions", false, "submit the scenario's jobs one by one to --cluster nomad, and compare where its scheduler puts them, the scores and the evictions")
 	cmd.Flags().IntVar(&f.random, "random-jobs", 0, "with --decisions: this `number` of random jobs in addition")
 	cmd.Flags().IntVar(&f.preempt, "preemption-cases", 0, "with --decisions: this `number` of nodes filled and then asked for room in addition")
+	cmd.Flags().StringVar(&f.figure, "figure", "", "draw predicted against measured latencies, as a .pdf, .svg, .png, .csv or .tex `file`")
 	f.work = workFlag(cmd)
 	f.output = outputFlag(cmd, "text", "json", "csv")
 	cmd.MarkFlagsMutuallyExclusive("calibrate", "calibrated")
@@ -106,6 +108,9 @@ func (a *app) validate(ctx context.Context, f *validateFlags, arg string) error 
 	if f.repeat < 1 {
 		return badInput(fmt.Errorf("--repeat: found %d, allowed: 1 or more", f.repeat))
 	}
+	if err := checkFigure(f.figure); err != nil {
+		return err
+	}
 	p, err := f.prepare(ctx, a, arg)
 	if err != nil {
 		return err
@@ -122,6 +127,9 @@ func (a *app) validate(ctx context.Context, f *validateFlags, arg string) error 
 		return err
 	}
 	if err := a.printValidation(v, f.output.value); err != nil {
+		return err
+	}
+	if err := v.drawTo(f.figure); err != nil {
 		return err
 	}
 	return v.verdict()

@@ -144,6 +144,11 @@ func (g Gantt) draw(s sheet, b box) {
 	for _, x := range g.Stretches {
 		g.stretch(f, x, tops, kinds)
 	}
+	for _, x := range g.Stretches {
+		if b, ok := g.place(f, x, tops); ok && x.Preempted && x.End <= g.To {
+			cut(f.surface, point{b.right, b.centre().y}, math.Min(2.6, b.height()/2+0.6))
+		}
+	}
 	f.axes()
 }
 
@@ -157,16 +162,24 @@ func (g Gantt) named(s sheet, y scale, tops []float64) scale {
 	return y
 }
 
-func (g Gantt) stretch(f *frame, x Stretch, tops []float64, kinds []string) {
+// place is where a stretch is drawn, if it is.
+func (g Gantt) place(f *frame, x Stretch, tops []float64) (box, bool) {
 	row := slices.Index(g.Nodes, x.Node)
 	if row < 0 || !(x.End > g.From && x.Start < g.To) {
-		return
+		return box{}, false
 	}
 	lanes := float64(g.lanes(x.Node))
 	high := g.nodeHeight(x.Node) - 3
 	lane := high / lanes
 	top := tops[row] + 1.5 + lane*float64(x.Lane)
-	b := box{f.x.at(math.Max(x.Start, g.From)), f.y.at(top), f.x.at(math.Min(x.End, g.To)), f.y.at(top + lane - 0.6)}
+	return box{f.x.at(math.Max(x.Start, g.From)), f.y.at(top), f.x.at(math.Min(x.End, g.To)), f.y.at(top + lane - 0.6)}, true
+}
+
+func (g Gantt) stretch(f *frame, x Stretch, tops []float64, kinds []string) {
+	b, ok := g.place(f, x, tops)
+	if !ok {
+		return
+	}
 	i := slices.Index(kinds, x.Kind)
 	if b.width() < 1.2 { // a hair's breadth would be all outline
 		f.draw(polygon(b.corners()...), filled(palette(i)))
@@ -175,9 +188,6 @@ func (g Gantt) stretch(f *frame, x Stretch, tops []float64, kinds []string) {
 	}
 	if w := f.widthOf(x.Kind); w < b.width()-4 && b.height() > tickSize*0.9 {
 		f.say(b.centre(), x.Kind, tickSize, centre, black)
-	}
-	if x.Preempted && x.End <= g.To {
-		cut(f.surface, point{b.right, b.centre().y}, math.Min(2.6, b.height()/2+0.6))
 	}
 }
 

@@ -14,7 +14,7 @@ type Check struct {
 }
 
 // Residuals shows predictions against measurements, and below them the
-// relative error (measured - predicted)/predicted.
+// relative error (predicted - measured)/measured.
 type Residuals struct {
 	Axis      Axis // of both
 	Checks    []Check
@@ -35,21 +35,25 @@ func (r Residuals) check() error {
 func (r Residuals) drawn() []Check {
 	var out []Check
 	for _, c := range r.Checks {
-		if r.Axis.has(c.Predicted.Value) && r.Axis.has(c.Measured.Value) && math.Abs(c.error()) < 1e3 {
+		if r.Axis.has(c.Predicted.Value) && r.Axis.has(c.Measured.Value) && math.Abs(c.error().Value) < 1e3 {
 			out = append(out, c)
 		}
 	}
 	return out
 }
 
-func (c Check) error() float64 { return c.Measured.Value/c.Predicted.Value - 1 }
+// error is the relative error, with the interval that the measurement gives it.
+func (c Check) error() Estimate {
+	of := func(measured float64) float64 { return c.Predicted.Value/measured - 1 }
+	return Estimate{of(c.Measured.Value), of(c.Measured.High), of(c.Measured.Low)}
+}
 
 // Table implements Figure.
 func (r Residuals) Table() Table {
 	u := r.Axis.Unit
 	t := Table{Columns: columns("quantity", "", "group", "", "predicted", u, "measured", u, "low", u, "high", u, "error", "1")}
 	for _, c := range r.Checks {
-		t.add(c.Name, c.Group, c.Predicted.Value, c.Measured.Value, c.Measured.Low, c.Measured.High, c.error())
+		t.add(c.Name, c.Group, c.Predicted.Value, c.Measured.Value, c.Measured.Low, c.Measured.High, c.error().Value)
 	}
 	return t
 }
@@ -87,7 +91,10 @@ func (r Residuals) pair(s sheet, upper, lower box, groups []string) {
 	var values, errs []float64
 	for _, c := range r.Checks {
 		values = append(append(values, c.Predicted.ends()...), c.Measured.ends()...)
-		errs = append(errs, c.error())
+		errs = append(errs, c.error().Value)
+		if e := c.error(); c.Measured.interval() && e.interval() {
+			errs = append(errs, e.Low, e.High)
+		}
 	}
 	x := r.Axis
 	x.Label = "Predicted " + r.Axis.Label
@@ -116,7 +123,11 @@ func (r Residuals) pair(s sheet, upper, lower box, groups []string) {
 			up.whisker(at.x, up.y.at(c.Measured.Low), up.y.at(c.Measured.High), palette(i), 1.5)
 		}
 		mark(s.surface, i, at, palette(i))
-		mark(s.surface, i, down.at(c.Predicted.Value, c.error()), palette(i))
+		e := c.error()
+		if c.Measured.interval() && e.interval() {
+			down.whisker(at.x, down.y.at(e.Low), down.y.at(e.High), palette(i), 1.5)
+		}
+		mark(s.surface, i, down.at(c.Predicted.Value, e.Value), palette(i))
 	}
 	up.box.frameOf(s)
 	up.yAxis()
@@ -132,8 +143,8 @@ func (r Residuals) bands(up, down *frame) {
 	low, high := up.x.low, up.x.high
 	if t := r.Tolerance; t > 0 {
 		within := func(v float64) float64 { return math.Min(math.Max(v, low), high) }
-		up.draw(polygon(up.at(low, low), up.at(within(high/(1+t)), high), up.at(high, high),
-			up.at(high, within(high*(1-t))), up.at(within(low/(1-t)), low)), filled(faded(palette(5), 0.3)))
+		up.draw(polygon(up.at(low, low), up.at(low, within(low/(1-t))), up.at(within(high*(1-t)), high), up.at(high, high),
+			up.at(high, within(high/(1+t))), up.at(within(low*(1+t)), low)), filled(faded(palette(5), 0.3)))
 		down.draw(polygon(down.at(low, t), down.at(high, t), down.at(high, -t), down.at(low, -t)), filled(faded(palette(5), 0.3)))
 	}
 	up.draw(polyline(up.at(low, low), up.at(high, high)), stroked(grey, 0.8, 3, 1.5))
