@@ -5,8 +5,8 @@ package scenarios
 type ControlPlane struct {
 	here
 	// Decider places instances: nomad (the whole ranking chain, packing),
-	// nomad-spread, best-fit, first-fit, random, or any solver by its name, one
-	// instance at a time.
+	// nomad-spread, nomad-exact (evicting what disturbs least), best-fit,
+	// first-fit, random, or any solver by its name, one instance at a time.
 	Decider string `json:"decider,omitempty" default:"nomad"`
 	// Workers are the schedulers that work at the same time, in each region.
 	Workers int `json:"workers,omitempty" default:"4" min:"1" max:"1024"`

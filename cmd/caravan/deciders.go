@@ -26,10 +26,10 @@ type deciderRow struct {
 
 // deciderRows is every decider that exists; any solver serves as one too.
 func deciderRows() []deciderRow {
-	chain := func(spread bool) func(*scenarios.Scenario, *cluster.Fleet) controlplane.Decider {
+	chain := func(spread bool, evictor solver.Evictor) func(*scenarios.Scenario, *cluster.Fleet) controlplane.Decider {
 		return func(s *scenarios.Scenario, f *cluster.Fleet) controlplane.Decider {
 			return &chainDecider{fleet: f, specs: map[*workloads.Group]*workloads.Job{}, chain: binpack.NewChain(f, binpack.Config{
-				Spread: spread, Preempts: s.ControlPlane.Preempts, Evictor: preempt.Greedy{},
+				Spread: spread, Preempts: s.ControlPlane.Preempts, Evictor: evictor,
 			})}
 		}
 	}
@@ -37,8 +37,9 @@ func deciderRows() []deciderRow {
 		return func(s *scenarios.Scenario, f *cluster.Fleet) controlplane.Decider { return newScan(f, s.Seed, rank) }
 	}
 	return []deciderRow{
-		{"nomad", "the whole ranking chain of HashiCorp Nomad, packing", chain(false)},
-		{"nomad-spread", "the same chain, spreading", chain(true)},
+		{"nomad", "the whole ranking chain of HashiCorp Nomad, packing", chain(false, preempt.Greedy{})},
+		{"nomad-spread", "the same chain, spreading", chain(true, preempt.Greedy{})},
+		{"nomad-exact", "the packing chain, evicting on a node the set of least priority times MHz", chain(false, preempt.Exact{})},
 		{"best-fit", "the node that is left with the least of its scarcer resource", scan(tightest)},
 		{"first-fit", "the first node with room", scan(foremost)},
 		{"random", "any node with room", scan(anyNode)},
