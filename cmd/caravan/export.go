@@ -57,10 +57,14 @@ or quantities is a number in Parquet, in base units (s, 1/s, B/s, B, MHz).`,
 		if err != nil {
 			return err
 		}
+		points, err := st.Table(cmd.Context(), w.ID)
+		if err != nil {
+			return err
+		}
 		return a.toFile(out, func(to io.Writer) error {
 			rows := newTable(to, s, format.value)
 			for _, m := range wanted {
-				samples, err := st.Samples(cmd.Context(), w.ID, m[0], m[1])
+				samples, err := points.Samples(cmd.Context(), m[0], m[1])
 				if err == nil {
 					err = rows.write(m, samples)
 				}

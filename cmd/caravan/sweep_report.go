@@ -59,8 +59,12 @@ func cells(ctx context.Context, st *store.Store, sweep string) ([]cell, error) {
 	type key struct{ parameters, solver, workload string }
 	var order []key
 	found := map[key][]cellMetric{}
+	table, err := st.Table(ctx, sweep)
+	if err != nil {
+		return nil, err
+	}
 	for column, m := range cellColumns() {
-		samples, err := st.Samples(ctx, sweep, m[0], m[1])
+		samples, err := table.Samples(ctx, m[0], m[1])
 		if err != nil {
 			return nil, err
 		}

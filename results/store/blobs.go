@@ -78,7 +78,7 @@ func (s *Store) pack(ctx context.Context, r *results.Run) (packed, error) {
 	if p.histograms, err = packHistograms(r.Replications); err != nil {
 		return p, err
 	}
-	p.run, err = packRun(r)
+	p.run, err = s.packRun(r)
 	return p, err
 }
 
@@ -89,7 +89,7 @@ func nullable(x float64) sql.NullFloat64 {
 
 // packRun encodes the run without its histograms, which have rows of their
 // own, and without the scenario, which the point's row leads to.
-func packRun(r *results.Run) ([]byte, error) {
+func (s *Store) packRun(r *results.Run) ([]byte, error) {
 	bare := *r
 	bare.ScenarioText = ""
 	bare.Replications = slices.Clone(r.Replications)
@@ -97,14 +97,19 @@ func packRun(r *results.Run) ([]byte, error) {
 		bare.Replications[i].Histograms = nil
 	}
 	var b bytes.Buffer
-	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
-	if err != nil {
-		return nil, err
+	z, ok := s.packers.Get().(*gzip.Writer)
+	if !ok {
+		var err error
+		if z, err = gzip.NewWriterLevel(nil, gzip.BestSpeed); err != nil {
+			return nil, err
+		}
 	}
+	defer s.packers.Put(z)
+	z.Reset(&b)
 	if err := results.Encode(z, &bare); err != nil {
 		return nil, err
 	}
-	err = z.Close()
+	err := z.Close()
 	return b.Bytes(), err
 }
 

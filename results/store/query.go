@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -257,44 +256,4 @@ func (s *Store) Scenario(ctx context.Context, sha256 string) (Scenario, error) {
 		return sc, fmt.Errorf("scenario %s: %w", sha256, notFound(err))
 	}
 	return sc, json.Unmarshal(files, &sc.Files)
-}
-
-// A Sample is one metric of one completed point.
-type Sample struct {
-	Hash       string
-	Parameters json.RawMessage
-	Solver     string
-	Seed       uint64
-	Workload   string
-	Unit       string
-	Value      float64 // NaN when nothing was observed
-	Low, High  float64 // of the 95 % interval; NaN without one
-	N          int
-}
-
-// Samples reads one metric, such as latency and mean, of every completed point
-// of a sweep: by position, hash and workload.
-func (s *Store) Samples(ctx context.Context, sweep, name, stat string) ([]Sample, error) {
-	return collect(ctx, s, func(rows *sql.Rows) (x Sample, err error) {
-		var parameters, seed string
-		var value, low, high sql.NullFloat64
-		if err := rows.Scan(&x.Hash, &parameters, &x.Solver, &seed, &x.Workload, &x.Unit, &value, &low, &high, &x.N); err != nil {
-			return x, err
-		}
-		x.Parameters = json.RawMessage(parameters)
-		x.Value, x.Low, x.High = known(value), known(low), known(high)
-		x.Seed, err = strconv.ParseUint(seed, 10, 64)
-		return x, err
-	}, `SELECT p.hash, m.parameters, p.solver, p.seed, k.workload, k.unit, x.value, x.low, x.high, x.n
-		FROM members m JOIN points p ON p.id = m.point
-		CROSS JOIN metric_names k JOIN metrics x ON x.metric = k.id AND x.point = p.id
-		WHERE m.sweep = $1 AND k.name = $2 AND k.stat = $3
-		ORDER BY m.position, p.hash, k.workload`, sweep, name, stat)
-}
-
-func known(x sql.NullFloat64) float64 {
-	if !x.Valid {
-		return math.NaN()
-	}
-	return x.Float64
 }

@@ -44,6 +44,8 @@ type Store struct {
 	// writer anyway and makes others poll.
 	writing sync.Mutex
 
+	packers sync.Pool // of *gzip.Writer, which are large
+
 	names   sync.Mutex
 	metrics map[metricKey]int64 // identifiers of metric_names seen so far
 }
