@@ -35,6 +35,11 @@ const forever = time.Duration(math.MaxInt64 / 4)
 // Solve implements solver.Solver. The bound is the weighted mean of each
 // pipeline's own optimum on an empty topology.
 func (Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, error) {
+	if p.Goal() == solver.Throughput && len(p.Also) == 0 && len(p.Limits) == 0 {
+		if s, err := soleSearch(ctx, p); err == nil {
+			return s.steadiest()
+		}
+	}
 	sol := solver.Solution{Placement: placement.Unplaced(p.Workload), Status: solver.Optimal, Bound: math.NaN()}
 	ledger := placement.NewLedger(p.Topology)
 	empty := placement.NewLedger(p.Topology)

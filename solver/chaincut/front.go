@@ -1,9 +1,11 @@
 package chaincut
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"caravan/solver"
@@ -62,6 +64,35 @@ func MinPeriod(ctx context.Context, p *solver.Problem, contiguous bool) (Point, 
 		return Point{}, err
 	}
 	return s.point(func(e *explorer) { e.byPeriod, e.contiguous, e.floor = true, contiguous, e.leastPeriod() })
+}
+
+// steadiest is the placement of the shortest period as a solution. Nothing can
+// be busy for a smaller share of the time than the period times the rate; it
+// may be for more where directions of a link share their bandwidth.
+func (s *search) steadiest() (solver.Solution, error) {
+	sol := solver.Solution{Placement: placement.Unplaced(s.p.Workload), Status: solver.Feasible, Bound: math.NaN()}
+	pt, err := s.point(func(e *explorer) { e.byPeriod, e.floor = true, e.leastPeriod() })
+	if err != nil {
+		return sol, err
+	}
+	sol.Steps = s.steps
+	if pt.Nodes == nil {
+		sol.Status = solver.Unknown
+		if pt.Proved {
+			sol.Status = solver.Infeasible
+		}
+		sol.Unplaced = solver.LeaveAll(s.p.Workload, cmp.Or(s.why, "no nodes were found that can run it"))
+		return sol, nil
+	}
+	sol.Placement.Pipelines[0] = pt.Nodes
+	value, err := solver.Value(s.p, solver.Throughput, sol.Placement)
+	if err == nil && pt.Proved {
+		sol.Bound = min(value, s.w.Arrivals.MeanRate()*pt.Period.Seconds())
+		if value <= sol.Bound*(1+solver.Tolerance) {
+			sol.Status = solver.Optimal
+		}
+	}
+	return sol, err
 }
 
 // soleSearch is the search for the only pipeline of a problem.

@@ -2,6 +2,7 @@ package chaincut_test
 
 import (
 	"context"
+	"math"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -242,4 +243,29 @@ func TestThePeriodIsThatOfTheBusiestPart(t *testing.T) {
 	p.Workload = &workloads.Workload{}
 	_, err := chaincut.Front(context.Background(), p)
 	assert.ErrorContains(t, err, "allowed is one pipeline")
+}
+
+func TestThroughputIsProvedForOnePipeline(t *testing.T) {
+	proved := 0
+	for seed := range uint64(300) {
+		p := shaped(seed)
+		p.Objective = solver.Throughput
+		p.Workload.Pipelines[0].Arrivals = workloads.Arrivals{Kind: workloads.Poisson, Rate: 2}
+		sol, err := solver.Solve(context.Background(), chaincut.Solver{}, p)
+		require.NoError(t, err)
+		if math.IsNaN(sol.Bound) {
+			continue
+		}
+		if sol.Status == solver.Optimal {
+			proved++
+		}
+		for _, pt := range everyPoint(p) {
+			pl := placement.Unplaced(p.Workload)
+			pl.Pipelines[0] = pt.Nodes
+			value, err := solver.Value(p, solver.Throughput, pl)
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, value, sol.Bound*(1-1e-9), "seed %d", seed)
+		}
+	}
+	assert.Greater(t, proved, 100)
 }
