@@ -108,7 +108,7 @@ var thirdParty = map[string][]string{
 	"k8s.io/client-go":                         {"runner/kubernetes", "runner/launch"},
 	"github.com/redis/go-redis/v9":             {"runner/queue"},
 	"golang.org/x/sys":                         {"runner/*"},
-	"github.com/prometheus/client_golang":      {"runner/agent"},
+	"github.com/prometheus/client_golang":      {"runner/agent", "cmd/*"},
 }
 
 // onlyHere narrows one package of a module further than thirdParty does.

@@ -77,6 +77,7 @@ Start here:
 		newDiffCommand(a),
 		newExportCommand(a),
 		newGcCommand(a),
+		newWorkerCommand(a),
 		newSolveCommand(a),
 		newPlanCommand(a),
 		newPlotCommand(a),

@@ -30,6 +30,7 @@ type sweepFlags struct {
 	retry   bool
 	again   bool
 	show    bool
+	remote  remoteFlags
 	output  *enum
 }
 
@@ -44,11 +45,17 @@ simulated as caravan run does it and saved in the store when it is done; what
 the store has already is not run again, so the same command resumes a sweep
 that was interrupted, killed or extended.
 
-Ctrl-C once finishes the points under way, twice abandons them.`,
+Ctrl-C once finishes the points under way, twice abandons them.
+
+With --queue the points run elsewhere: on the processes of caravan worker, or
+on those that --launch submits. This process follows them in the store, and
+may leave and come back; caravan sweep stop ends them.`,
 		Example: `  caravan sweep smoke
   caravan sweep smoke --dry-run
   caravan sweep --list
-  caravan sweep mine.yaml --store postgres://caravan@db/caravan`,
+  caravan sweep mine.yaml --store postgres://caravan@db/caravan
+  caravan sweep mine.yaml --store postgres://caravan@db/caravan --queue redis://queue --launch kubernetes --launch-image caravan:1.0 --workers 20
+  caravan sweep stop mine --store postgres://caravan@db/caravan --queue redis://queue --drain`,
 		Args: takes(0, 1, "one SWEEP (caravan sweep --list lists the shipped ones)"),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return scenarios.ShippedSweeps(), cobra.ShellCompDirectiveDefault
@@ -60,7 +67,9 @@ Ctrl-C once finishes the points under way, twice abandons them.`,
 	cmd.Flags().BoolVar(&f.retry, "retry", false, "run the points again that failed")
 	cmd.Flags().BoolVar(&f.again, "again", false, "run every point again, also those that are completed")
 	cmd.Flags().BoolVar(&f.show, "list", false, "list the shipped sweeps")
+	f.remote.register(cmd)
 	f.output = outputFlag(cmd, "text", "json")
+	cmd.AddCommand(newSweepStopCommand(a), newSweepResetCommand(a))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {
 		case f.show:
@@ -69,6 +78,9 @@ Ctrl-C once finishes the points under way, twice abandons them.`,
 			return badInput(errors.New("sweep: found no argument, allowed: one SWEEP (caravan sweep --list lists the shipped ones)"))
 		case f.workers < 0:
 			return badInput(fmt.Errorf("--workers: found %d, allowed: 1 or more, or 0 for one a core", f.workers))
+		}
+		if err := f.remote.check(f.store, f.workers); err != nil {
+			return badInput(err)
 		}
 		if f.workers == 0 {
 			f.workers = runtime.GOMAXPROCS(0)
@@ -188,15 +200,28 @@ func (a *app) sweep(ctx context.Context, f *sweepFlags, arg string) error {
 		return a.dryRun(ctx, f, s)
 	}
 	lasting := context.WithoutCancel(ctx) // Ctrl-C finishes what is under way
-	st, err := store.Open(lasting, f.store)
+	st, err := a.openShared(lasting, f.store)
 	if err != nil {
-		return badInput(err)
+		return err
 	}
 	defer st.Close()
 	if err := enter(lasting, st, s, f); err != nil {
 		return err
 	}
 	d := &drive{app: a, sweep: s, id: sweepID(s), store: st, fleet: newLocalFleet(st, f.workers)}
+	if f.remote.queue != "" {
+		r, err := f.remote.open(ctx, st, d.id)
+		if err != nil {
+			return err
+		}
+		defer r.queue.Close(context.WithoutCancel(ctx))
+		d.fleet = r
+		if f.remote.launch != "" {
+			if err := f.remote.start(ctx, f.store, d.id, f.workers); err != nil {
+				return err
+			}
+		}
+	}
 	err = d.run(ctx)
 	var stop *exitError
 	if err != nil && !errors.As(err, &stop) {
@@ -228,6 +253,8 @@ func enter(ctx context.Context, st *store.Store, s *scenarios.Sweep, f *sweepFla
 	if f.again {
 		states = append(states, store.Completed)
 	}
-	_, err = st.Requeue(ctx, sweepID(s), states...)
-	return err
+	if _, err = st.Requeue(ctx, sweepID(s), states...); err != nil {
+		return err
+	}
+	return st.Control(ctx, sweepID(s), "") // what stopped it does so no more
 }

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"caravan/results/store"
+	"caravan/runner/queue"
 	"caravan/runner/sweep"
 	"caravan/scenarios"
 )
@@ -21,6 +24,8 @@ type fleet interface {
 	// for each with what went wrong, or when ctx ends, or, once drain is
 	// closed, when no point is under way.
 	run(ctx context.Context, drain <-chan struct{}, hashes []string, settled func(hash string, err error)) error
+	// farewell says what the closing of drain brings about.
+	farewell() string
 }
 
 // localFleet is workers in this process.
@@ -65,6 +70,11 @@ func (l *localFleet) run(ctx context.Context, drain <-chan struct{}, hashes []st
 	return errors.Join(errs...)
 }
 
+func (l *localFleet) farewell() string { return finishing }
+
+// finishing is what a process says that finishes its own points.
+const finishing = "finishing the points under way; Ctrl-C again abandons them"
+
 // A drive takes a sweep through a fleet.
 type drive struct {
 	*app
@@ -82,8 +92,11 @@ type drive struct {
 // run runs what the store lacks. The error is an *exitError when the sweep was
 // interrupted or points failed.
 func (d *drive) run(ctx context.Context) error {
-	work, drain, end := drained(ctx, d.stderr)
+	ctx, told := context.WithCancel(ctx)
+	defer told()
+	work, drain, end := drained(ctx, d.stderr, d.fleet.farewell())
 	defer end()
+	go d.obey(work, told, end)
 	var err error
 	if d.sweep.Kind == scenarios.KindSearch {
 		err = d.search(work, drain)
@@ -116,7 +129,7 @@ func (d *drive) complete(work context.Context) bool {
 
 // drained turns the end of ctx, which Ctrl-C brings about, into the closing of
 // drain, and a second Ctrl-C after it into the end of work.
-func drained(ctx context.Context, w interface{ Write([]byte) (int, error) }) (work context.Context, drain <-chan struct{}, end func()) {
+func drained(ctx context.Context, w io.Writer, farewell string) (work context.Context, drain <-chan struct{}, end func()) {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	closed := make(chan struct{})
 	go func() {
@@ -128,7 +141,7 @@ func drained(ctx context.Context, w interface{ Write([]byte) (int, error) }) (wo
 		second := make(chan os.Signal, 1)
 		signal.Notify(second, os.Interrupt, syscall.SIGTERM)
 		defer signal.Stop(second)
-		fmt.Fprintln(w, "caravan: finishing the points under way; Ctrl-C again abandons them")
+		fmt.Fprintln(w, "caravan: "+farewell)
 		close(closed)
 		select {
 		case <-second:
@@ -137,6 +150,32 @@ func drained(ctx context.Context, w interface{ Write([]byte) (int, error) }) (wo
 		}
 	}()
 	return work, closed, stop
+}
+
+// obeyEvery is how often a sweep looks whether it was told to stop.
+const obeyEvery = time.Second
+
+// obey makes the words of caravan sweep stop those of Ctrl-C, pressed once or
+// twice, until ctx ends.
+func (d *drive) obey(ctx context.Context, drain, stop func()) {
+	tick := time.NewTicker(obeyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		word, err := d.store.Order(ctx, d.id)
+		if err != nil || word == "" {
+			continue // the work meets the error as well
+		}
+		drain()
+		if word == string(queue.Stop) {
+			stop()
+		}
+		return
+	}
 }
 
 // isClosed reports whether c is.

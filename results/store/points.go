@@ -131,6 +131,12 @@ func (s *Store) Control(ctx context.Context, sweep, word string) error {
 	})
 }
 
+// Order is the word last given to Control.
+func (s *Store) Order(ctx context.Context, sweep string) (word string, err error) {
+	err = s.row(ctx, `SELECT control FROM sweeps WHERE id = $1`, []any{sweep}, &word)
+	return word, notFound(err)
+}
+
 // one turns a change of no row into ErrNotFound.
 func one(r sql.Result, err error) error {
 	if err != nil {

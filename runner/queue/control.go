@@ -24,12 +24,12 @@ const (
 // Give tells every worker of the sweep; they hear it within a second, or a
 // third of the lease where that is less.
 func (q *Queue) Give(ctx context.Context, o Order) error {
-	var err error
-	if o == Go {
-		err = q.client.Del(ctx, q.keys.control).Err()
-	} else {
-		err = q.client.Set(ctx, q.keys.control, string(o), 0).Err()
-	}
+	err := q.patiently(ctx, func() error {
+		if o == Go {
+			return q.client.Del(ctx, q.keys.control).Err()
+		}
+		return q.client.Set(ctx, q.keys.control, string(o), 0).Err()
+	})
 	if err != nil {
 		return fmt.Errorf("giving the order: %w", err)
 	}
@@ -71,7 +71,11 @@ func (q *Queue) Holds(ctx context.Context, points []string) (map[string]bool, er
 		for i, p := range chunk {
 			args[i] = p
 		}
-		held, err := q.client.SMIsMember(ctx, q.keys.members, args...).Result()
+		var held []bool
+		err := q.patiently(ctx, func() (err error) {
+			held, err = q.client.SMIsMember(ctx, q.keys.members, args...).Result()
+			return err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("asking for points: %w", err)
 		}
@@ -91,17 +95,23 @@ type Count struct {
 
 // Count counts the points that the server holds.
 func (q *Queue) Count(ctx context.Context) (Count, error) {
-	pipe := q.client.Pipeline()
-	all, dead := pipe.XLen(ctx, q.keys.points), pipe.XLen(ctx, q.keys.dead)
-	pending := pipe.XPending(ctx, q.keys.points, group)
-	_, err := pipe.Exec(ctx)
-	if err != nil && !noGroup(err) {
-		return Count{}, fmt.Errorf("counting the queue: %w", err)
-	}
-	c := Count{Waiting: int(all.Val()), Dead: int(dead.Val())}
-	if p := pending.Val(); p != nil {
-		c.Leased = int(p.Count)
-		c.Waiting -= c.Leased
+	var c Count
+	err := q.patiently(ctx, func() error {
+		pipe := q.client.TxPipeline()
+		all, dead := pipe.XLen(ctx, q.keys.points), pipe.XLen(ctx, q.keys.dead)
+		pending := pipe.XPending(ctx, q.keys.points, group)
+		if _, err := pipe.Exec(ctx); err != nil && !noGroup(err) {
+			return err
+		}
+		c = Count{Waiting: int(all.Val()), Dead: int(dead.Val())}
+		if p := pending.Val(); p != nil {
+			c.Leased = int(p.Count)
+			c.Waiting -= c.Leased
+		}
+		return nil
+	})
+	if err != nil {
+		return c, fmt.Errorf("counting the queue: %w", err)
 	}
 	return c, nil
 }

@@ -58,14 +58,17 @@ func (l *Lease) Fail(ctx context.Context, cause error) error {
 		return l.finish(ctx, cause.Error())
 	}
 	l.q.forget(l.id)
-	return l.q.release(ctx, []*Lease{l}, 0)
+	return l.q.release(ctx, []*Lease{l}, 1)
 }
+
+// Stopped is closed once the order to stop has been heard.
+func (l *Lease) Stopped() <-chan struct{} { return l.q.Stopped() }
 
 // GiveBack lets another worker have the point at once, as if this delivery had
 // not been.
 func (l *Lease) GiveBack(ctx context.Context) error {
 	l.q.forget(l.id)
-	return l.q.release(ctx, []*Lease{l}, 1)
+	return l.q.release(ctx, []*Lease{l}, 0)
 }
 
 func (l *Lease) finish(ctx context.Context, cause ...any) error {
@@ -93,7 +96,7 @@ func (q *Queue) look() time.Duration { return min(time.Second, q.o.Lease/3) }
 func (q *Queue) Claim(ctx context.Context, wait time.Duration) (sweep.Lease, bool, error) {
 	until := time.Now().Add(wait)
 	for {
-		if l := q.pop(); l != nil {
+		if l := q.begin(ctx); l != nil {
 			return l, true, nil
 		}
 		select {
@@ -101,7 +104,7 @@ func (q *Queue) Claim(ctx context.Context, wait time.Duration) (sweep.Lease, boo
 			return nil, false, ctx.Err()
 		case <-q.fetch:
 		}
-		if l := q.pop(); l != nil { // another goroutine fetched meanwhile
+		if l := q.begin(ctx); l != nil { // another goroutine fetched meanwhile
 			q.fetch <- struct{}{}
 			return l, true, nil
 		}
@@ -110,12 +113,29 @@ func (q *Queue) Claim(ctx context.Context, wait time.Duration) (sweep.Lease, boo
 		if err != nil || stopped {
 			return nil, false, err
 		}
-		if l := q.pop(); l != nil {
+		if l := q.begin(ctx); l != nil {
 			return l, true, nil
 		}
 		if !time.Now().Before(until) {
 			return nil, false, ctx.Err()
 		}
+	}
+}
+
+// begin takes a fetched point whose lease has not run out, and has its delivery
+// counted: a worker that is killed takes down with it one point, not a batch. A
+// server that is out of reach counts nothing.
+func (q *Queue) begin(ctx context.Context) *Lease {
+	for {
+		l := q.pop()
+		if l == nil {
+			return nil
+		}
+		held, err := beginScript.Run(ctx, q.client, []string{q.keys.points}, group, q.o.Worker, l.id, l.delivery+1).Bool()
+		if held || err != nil && !noGroup(err) {
+			return l
+		}
+		q.forget(l.id)
 	}
 }
 
@@ -306,17 +326,17 @@ func (q *Queue) releaseReady(ctx context.Context) error {
 		delete(q.held, l.id)
 	}
 	q.mu.Unlock()
-	return q.release(ctx, ready, 1)
+	return q.release(ctx, ready, 0)
 }
 
-// release gives leases back, with so many deliveries of each uncounted.
-func (q *Queue) release(ctx context.Context, leases []*Lease, uncounted int) error {
+// release gives leases back, with so many more deliveries of each counted.
+func (q *Queue) release(ctx context.Context, leases []*Lease, counted int) error {
 	if len(leases) == 0 {
 		return nil
 	}
 	args := []any{group, q.o.Worker, q.o.Lease.Milliseconds(), released}
 	for _, l := range leases {
-		args = append(args, l.id, l.delivery-uncounted)
+		args = append(args, l.id, l.delivery+counted)
 	}
 	err := releaseScript.Run(ctx, q.client, []string{q.keys.points}, args...).Err()
 	q.returned.Store(true)

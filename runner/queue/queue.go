@@ -4,8 +4,8 @@
 // The points wait in a Redis stream with one consumer group, whose list of
 // pending entries is the list of leases: a worker that lives keeps the idle
 // time of its entries short, and an entry that has idled for a lease goes to
-// whoever asks next. The stream's own count of deliveries tells a point that
-// kills its workers from one that was unlucky. Every change is one script, so
+// whoever asks next. The list's count of deliveries, of those that a worker
+// began, tells a point that kills its workers from one that was unlucky. Every change is one script, so
 // no worker that dies between two commands leaves a point in neither place.
 //
 // A point is delivered at least once. What is done, the store decides: the
@@ -84,6 +84,8 @@ var (
 	pushSource string
 	//go:embed claim.lua
 	claimSource string
+	//go:embed begin.lua
+	beginSource string
 	//go:embed keep.lua
 	keepSource string
 	//go:embed done.lua
@@ -93,6 +95,7 @@ var (
 
 	pushScript    = redis.NewScript(pushSource)
 	claimScript   = redis.NewScript(claimSource)
+	beginScript   = redis.NewScript(beginSource)
 	keepScript    = redis.NewScript(keepSource)
 	doneScript    = redis.NewScript(doneSource)
 	releaseScript = redis.NewScript(releaseSource)

@@ -104,6 +104,27 @@ func TestAPointOfAKilledWorkerGoesToAnother(t *testing.T) {
 	})
 }
 
+func TestAPointThatAKilledWorkerDidNotBeginIsAsNew(t *testing.T) {
+	onEach(t, func(t *testing.T, url string, _ func()) {
+		a, b := open(t, url, "a", short), open(t, url, "b", short)
+		require.NoError(t, a.Push(t.Context(), names(40)...))
+		begun := map[string]bool{}
+		for range 5 { // of batches of 2, 4 and 8
+			begun[claim(t, a).Hash()] = true
+		}
+		a.Abandon()
+		for range 40 {
+			l := claim(t, b)
+			want := 1
+			if begun[l.Hash()] {
+				want = 2
+			}
+			assert.Equal(t, want, l.Delivery(), l.Hash())
+			require.NoError(t, l.Done(t.Context()))
+		}
+	})
+}
+
 func TestALivingWorkerKeepsItsPoint(t *testing.T) {
 	onEach(t, func(t *testing.T, url string, _ func()) {
 		a, b := open(t, url, "a", short), open(t, url, "b", short)
