@@ -42,7 +42,7 @@ type Node struct {
 // An Operator is what a visit takes.
 type Operator struct {
 	Pipeline, Operator, Node string
-	Intended                 float64          // mean, seconds; 0 without
+	Intended                 float64          // mean of the visits that Service averages, seconds; 0 without
 	Alone, Loaded            results.Interval // mean service, seconds
 	CV                       float64          // of the service under load (or alone, without load)
 	Services                 []float64        // sorted, seconds
@@ -62,7 +62,7 @@ func (o *Operator) Service() results.Interval {
 // Latency + bytes/Bandwidth where sizes differ enough to tell the two apart.
 type Link struct {
 	Route     string
-	Transfer  results.Interval // mean seconds of a message alone
+	Transfer  results.Interval // median seconds of a message alone
 	Bytes     float64          // mean of those
 	Latency   results.Interval
 	Bandwidth results.Interval // bytes/s; N is 0 when it cannot be told
@@ -120,14 +120,14 @@ func operators(in Input, alone, loaded []visit) []Operator {
 	type key struct{ pipeline, operator, node string }
 	of := func(x visit) key { return key{x.r.Pipeline, x.v.Operator, x.v.Node} }
 	services := [2]map[key][]float64{{}, {}}
-	intended := map[key][]float64{}
+	intended := [2]map[key][]float64{{}, {}}
 	outputs := map[key][]float64{}
 	for phase, list := range [][]visit{alone, loaded} {
 		for _, x := range list {
 			k := of(x)
 			services[phase][k] = append(services[phase][k], x.service())
 			if d := in.Intended(x.r, x.v); d > 0 {
-				intended[k] = append(intended[k], d.Seconds())
+				intended[phase][k] = append(intended[phase][k], d.Seconds())
 			}
 			for _, c := range x.r.Crossings {
 				if c.From == x.v.Operator {
@@ -143,14 +143,15 @@ func operators(in Input, alone, loaded []visit) []Operator {
 	}) {
 		o := Operator{Pipeline: k.pipeline, Operator: k.operator, Node: k.node}
 		o.Alone, o.Loaded = interval(services[0][k]), interval(services[1][k])
-		o.Services = services[1][k]
-		if len(o.Services) == 0 {
-			o.Services = services[0][k]
+		phase := 1
+		if len(services[1][k]) == 0 {
+			phase = 0
 		}
+		o.Services = services[phase][k]
 		o.Services = slices.Sorted(slices.Values(o.Services))
 		o.CV = variation(o.Services)
-		if len(intended[k]) > 0 {
-			o.Intended = interval(intended[k]).Mean
+		if meant := intended[phase][k]; len(meant) > 0 {
+			o.Intended = interval(meant).Mean
 		}
 		o.Output, o.Outputs = interval(outputs[k]), slices.Sorted(slices.Values(outputs[k]))
 		out = append(out, o)
@@ -171,6 +172,18 @@ func sortedKeys[K comparable](ms [2]map[K][]float64, compare func(a, b K) int) [
 		}
 	}
 	slices.SortFunc(out, compare)
+	return out
+}
+
+// median is the middle one of independent observations, with the half-width of
+// the interval between the order statistics that bound it. A transfer has no
+// tail of its own: what makes some of them long is the machine's.
+func median(xs []float64) results.Interval {
+	sorted := slices.Sorted(slices.Values(xs))
+	out := results.Interval{Mean: sorted[len(sorted)/2], N: len(sorted)}
+	if low, high, ok := results.QuantileInterval(sorted, 0.5, 0.95); ok {
+		out.HalfWidth = (high - low) / 2
+	}
 	return out
 }
 
@@ -268,7 +281,7 @@ func links(list []results.Request) []Link {
 	slices.Sort(routes)
 	var out []Link
 	for _, r := range routes {
-		l := Link{Route: r, Transfer: interval(seconds[r]), Bytes: interval(bytes[r]).Mean}
+		l := Link{Route: r, Transfer: median(seconds[r]), Bytes: interval(bytes[r]).Mean}
 		if slices.Max(bytes[r]) > 2*slices.Min(bytes[r]) {
 			intercept, slope := regress(bytes[r], seconds[r])
 			if slope.Mean-slope.HalfWidth > 0 {
