@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -183,11 +184,10 @@ func (c *calibration) operator(s *scenarios.Scenario, m *fit.Operator, stretch, 
 			if m.Intended > 0 && !o.Program.Given() {
 				return encodeDist(stretched(o.Work, mean/(m.Intended*stretch)), secondsText), ""
 			}
-			id, ok := s.Topology.NodeByName(m.Node)
-			if !ok {
-				return "", ""
+			speed := 1.0
+			if id, ok := s.Topology.NodeByName(m.Node); ok {
+				speed = s.Topology.Nodes()[id].Speed
 			}
-			speed := s.Topology.Nodes()[id].Speed
 			work = encodeDist(law(m.Services, m.CV, mean*speed, speed), secondsText)
 			if m.Output.N > 0 {
 				output = encodeDist(law(m.Outputs, 0, m.Output.Mean, 1), bytesText)
@@ -314,30 +314,46 @@ func quoted(name string) string { return strconv.Quote(name) }
 func newCalibrateCommand(a *app) *cobra.Command {
 	f := &calibrateFlags{}
 	cmd := &cobra.Command{
-		Use:   "calibrate SCENARIO",
+		Use:   "calibrate [SCENARIO]",
 		Short: "Measure speeds, links and work on a cluster, and write the scenario with them",
 		Long: `Calibrate deploys the scenario's pipelines, runs requests of them alone and then
 under the scenario's load, and fits what the model needs: the speed of each
 node, the service times and outputs of each operator, the latency of each link.
 The scenario with those parameters goes to standard output; the table of what
-was measured, with 95 % intervals, to standard error.`,
+was measured, with 95 % intervals, to standard error.
+
+With --from-traces nothing is deployed: the parameters come from recorded spans
+(OpenTelemetry's OTLP JSON, Jaeger's JSON) or from a request log, a CSV table
+with the columns request, operator, start and end in seconds, and where known
+pipeline, node, bytes and after. Without a SCENARIO a new one is written.`,
 		Example: `  caravan calibrate validate-chain-light --cluster local > calibrated.json
-  caravan validate validate-chain-light --cluster local --calibrated calibrated.json --seed 7`,
-		Args: takes(1, 1, "one SCENARIO"),
+  caravan validate validate-chain-light --cluster local --calibrated calibrated.json --seed 7
+  caravan calibrate --from-traces spans.json > recorded.yaml`,
+		Args: takes(0, 1, "one SCENARIO"),
 	}
 	f.scenarioFlags.register(cmd)
 	f.clusterFlags.register(cmd)
 	cmd.Flags().StringVar(&f.solver, "solver", "", "one row of the catalogue, instead of the scenario's")
 	cmd.Flags().DurationVar(&f.duration, "duration", liveDuration, "how long requests arrive under load, at most the scenario's own duration")
+	cmd.Flags().StringVar(&f.traces, "from-traces", "", "fit to the spans or the request log in this `file` instead of a live run")
 	f.work = workFlag(cmd)
 	f.output = outputFlag(cmd, "scenario", "json")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.calibrate(cmd.Context(), f, args[0]) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		switch {
+		case f.traces != "":
+			return a.calibrateFromTraces(f, args)
+		case len(args) == 0:
+			return badInput(errors.New("found no SCENARIO, allowed: one, or --from-traces"))
+		}
+		return a.calibrate(cmd.Context(), f, args[0])
+	}
 	return cmd
 }
 
 // calibrateFlags are the flags of caravan calibrate.
 type calibrateFlags struct {
 	validateFlags
+	traces string
 }
 
 func (a *app) calibrate(ctx context.Context, f *calibrateFlags, arg string) error {

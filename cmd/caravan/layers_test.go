@@ -54,6 +54,7 @@ var mayImport = map[string][]string{
 	"runner/sweep":       {"results"},
 	"results/compare":    {"results"},
 	"results/fit":        {"results"},
+	"results/spans":      {"results"},
 	"results/plots":      {"results"},
 	"results/report":     {},
 	"results/store":      {"results"},
