@@ -63,8 +63,8 @@ func solverRows() []solverRow {
 			always(schedulerOf(workloads.Service, workloads.Batch, workloads.System, workloads.SysBatch))},
 		{"preempt", "nomad without evictions, then the node where HashiCorp's greedy evictions disturb least",
 			always(preempt.Solver{Base: binpack.Scheduler{}, Evictor: preempt.Greedy{}})},
-		{"preempt-exact", "the same with the least disrupted set of each node, by branch and bound",
-			always(preempt.Solver{Base: binpack.Scheduler{}, Evictor: preempt.Exact{}})},
+		{"preempt-exact", "the same with the least disruption that makes room for a group, by branch and bound and over all nodes",
+			always(preempt.Solver{Base: binpack.Scheduler{}, Evictor: preempt.Exact{}, Joint: true})},
 		{"highs", "the same problem as one flow model for the generic engine HiGHS (a build tag)",
 			func(limit time.Duration) (solver.Solver, error) {
 				engine, err := milp.NewHiGHS(limit)

@@ -20,10 +20,15 @@ import (
 type Solver struct {
 	Base    solver.Solver
 	Evictor solver.Evictor
+	// Joint makes room for all instances that a group lacks at once, which with
+	// an exact Evictor is the least disruption of all ways to do so. Otherwise,
+	// and for groups whose instances keep their distance from each other, room
+	// is made for one after the other.
+	Joint bool
 }
 
-// Solve implements solver.Solver. It proves nothing: the evictions are chosen
-// for one instance after the other, by falling priority.
+// Solve implements solver.Solver. It proves nothing: evictions are chosen for
+// one group after the other, by falling priority.
 func (s Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, error) {
 	sol, err := s.Base.Solve(ctx, p)
 	if err != nil || len(sol.Unplaced) == 0 || ctx.Err() != nil {
@@ -33,8 +38,8 @@ func (s Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, 
 	if err != nil {
 		return solver.Solution{}, err
 	}
-	for _, x := range r.missing {
-		r.makeRoom(x)
+	for len(r.missing) > 0 {
+		r.next()
 	}
 	if len(r.evicted) == 0 {
 		return sol, nil
@@ -81,49 +86,116 @@ func (s Solver) newRun(p *solver.Problem, pl placement.Placement) (*run, error) 
 	return r, nil
 }
 
-// makeRoom evicts what disturbs least of all that would let an instance run,
-// from the first node on ties, and starts it there.
-func (r *run) makeRoom(x instance) {
+// next makes room for what the first group lacks, or for its first instance.
+func (r *run) next() {
+	x, n := r.missing[0], 1
 	spec := &r.p.Workload.Jobs[x.job]
-	best, least := topology.None, math.Inf(1)
-	var victims []*cluster.Allocation
-	for n := range r.p.Topology.Nodes() {
-		list, ok := r.evictOn(spec, x, topology.NodeID(n))
-		if cost := Total(list, nil); ok && cost < least {
-			best, least, victims = topology.NodeID(n), cost, list
+	if r.Joint && !keepsDistance(spec, x.group) {
+		for n < len(r.missing) && r.missing[n].job == x.job && r.missing[n].group == x.group {
+			n++
 		}
 	}
-	if best == topology.None {
-		return
-	}
-	for _, a := range victims {
-		r.evicted = append(r.evicted, solver.NewEvicted(a, spec))
-		r.book.At[a.Job][a.Group][a.Index] = cluster.NoAlloc
-		r.book.Update(a.ID, func(a *cluster.Allocation) { a.Desired, a.Client = cluster.Evict, cluster.Complete })
-	}
-	if lacks := r.book.Start(x.job, x.group, x.index, best); lacks != "" {
-		panic("preempt: evictions did not make room: " + lacks) // a fault of the evictor
-	}
-	r.chosen[x] = best
+	r.makeRoom(r.missing[:n])
+	r.missing = r.missing[n:]
 }
 
-// evictOn asks for room on one node; nothing needs to leave where the instance
-// fits already, as it may once another made room.
-func (r *run) evictOn(spec *workloads.Job, x instance, n topology.NodeID) ([]*cluster.Allocation, bool) {
+func keepsDistance(j *workloads.Job, group int) bool {
+	distinct := func(c workloads.Constraint) bool { return c.Distinct() }
+	return j.Type.Everywhere() || slices.ContainsFunc(j.Constraints, distinct) || slices.ContainsFunc(j.Groups[group].Constraints, distinct)
+}
+
+// An option is room for a number of instances on one node.
+type option struct {
+	victims []*cluster.Allocation
+	cost    float64
+}
+
+// makeRoom finds room for as many of the equal instances as there can be, with
+// the least disruption, on the first nodes on ties: node by node, the least for
+// every number of instances so far. Its time grows with nodes times instances
+// squared, and the searches on a node with the instances that fit there.
+func (r *run) makeRoom(list []instance) {
+	nodes := len(r.p.Topology.Nodes())
+	least := slices.Repeat([]float64{math.Inf(1)}, len(list)+1)
+	least[0] = 0
+	taken := make([][]int, nodes) // by node and number so far: how many go there
+	options := make([][]option, nodes)
+	for n := range nodes {
+		options[n] = r.options(list, topology.NodeID(n))
+		next := slices.Clone(least)
+		taken[n] = make([]int, len(list)+1)
+		for k := range least {
+			for m := 1; m <= min(k, len(options[n])); m++ {
+				if c := least[k-m] + options[n][m-1].cost; c < next[k] {
+					next[k], taken[n][k] = c, m
+				}
+			}
+		}
+		least = next
+	}
+	k := len(list)
+	for math.IsInf(least[k], 1) {
+		k--
+	}
+	for n := nodes - 1; n >= 0 && k > 0; n-- {
+		if m := taken[n][k]; m > 0 {
+			r.carry(list[k-m:k], topology.NodeID(n), options[n][m-1].victims)
+			k -= m
+		}
+	}
+}
+
+// options are the rooms for 1, 2, ... of the instances on node n, as many as
+// there can be.
+func (r *run) options(list []instance, n topology.NodeID) []option {
+	spec := &r.p.Workload.Jobs[list[0].job]
 	m := r.book.Fleet().Machine(n)
 	v := cluster.View{State: r.book.State, Plan: &cluster.Plan{}}
-	if !spec.In(m.Node) || placement.AllowsAll(m.Node, spec.Groups[x.group].Constraints) != nil ||
-		v.Apart(cluster.JobID(x.job), spec, x.group, n) != nil {
-		return nil, false
+	if !spec.In(m.Node) || placement.AllowsAll(m.Node, spec.Groups[list[0].group].Constraints) != nil ||
+		v.Apart(cluster.JobID(list[0].job), spec, list[0].group, n) != nil {
+		return nil
 	}
-	ask := cluster.NewAsk(&spec.Groups[x.group])
-	req := solver.EvictRequest{
-		View: v, Machine: m, Node: n, Job: cluster.JobID(x.job), Priority: spec.Priority, Ask: &ask, Held: ask.On(m), On: v.Append(nil, n),
+	one := cluster.NewAsk(&spec.Groups[list[0].group])
+	var out []option
+	for k := 1; k <= len(list); k++ {
+		ask := one.Times(k)
+		victims, ok := r.evictOn(solver.EvictRequest{
+			View: v, Machine: m, Node: n, Job: cluster.JobID(list[0].job), Priority: spec.Priority, Ask: &ask, Held: one.On(m).Times(k), On: v.Append(nil, n),
+		}, k)
+		if !ok {
+			break
+		}
+		out = append(out, option{victims, Total(victims, nil)})
+	}
+	return out
+}
+
+// evictOn asks for room on one node; nothing needs to leave where the instances
+// fit already, as they may once another made room.
+func (r *run) evictOn(req solver.EvictRequest, instances int) ([]*cluster.Allocation, bool) {
+	if limit := req.Machine.Node.MaxInstances; limit > 0 && instances > 1 && len(req.On)+instances > limit {
+		return nil, false
 	}
 	if (&search{EvictRequest: req, on: req.On}).fits() {
 		return nil, true
 	}
 	return r.Evictor.Evict(req)
+}
+
+// carry evicts the victims and starts the instances in their place.
+func (r *run) carry(list []instance, n topology.NodeID, victims []*cluster.Allocation) {
+	spec := &r.p.Workload.Jobs[list[0].job]
+	for _, a := range victims {
+		r.evicted = append(r.evicted, solver.NewEvicted(a, spec))
+		r.book.At[a.Job][a.Group][a.Index] = cluster.NoAlloc
+		r.book.Update(a.ID, func(a *cluster.Allocation) { a.Desired, a.Client = cluster.Evict, cluster.Complete })
+	}
+	for _, x := range list {
+		if lacks := r.book.Start(x.job, x.group, x.index, n); lacks != "" {
+			panic("preempt: evictions did not make room: " + lacks) // a fault of the evictor
+		}
+		r.chosen[x] = n
+	}
 }
 
 func (r *run) placement() placement.Placement {

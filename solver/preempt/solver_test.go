@@ -2,10 +2,12 @@ package preempt_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"caravan/solver"
 	"caravan/solver/binpack"
@@ -55,4 +57,74 @@ func TestTheExactFormDisturbsLess(t *testing.T) {
 		require.Len(t, sol.Unplaced, 1)
 		assert.Equal(t, "evicted for urgent of priority 90; no room for cpu on 1 of 1 nodes", sol.Unplaced[0].Reason)
 	}
+}
+
+// On random full clusters of two or three nodes: what a group of several
+// instances disturbs is the least of all sets of evictions that let all run.
+func TestAGroupDisturbsTheLeast(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var nodes []topology.Node
+		var jobs []workloads.Job
+		var at []topology.NodeID
+		for n := range rapid.IntRange(2, 3).Draw(t, "nodes") {
+			full := topology.MHz(0)
+			for range rapid.IntRange(1, 3).Draw(t, "instances") {
+				cpu := topology.MHz(100 * rapid.IntRange(1, 9).Draw(t, "cpu"))
+				full += cpu
+				jobs = append(jobs, job(fmt.Sprint("j", len(jobs)), 10*rapid.IntRange(1, 9).Draw(t, "priority"), cpu))
+				at = append(at, topology.NodeID(n))
+			}
+			nodes = append(nodes, topology.Node{Name: fmt.Sprint("n", n), Cores: 1, Speed: 1, CPU: full})
+		}
+		urgent := job("urgent", 80, topology.MHz(100*rapid.IntRange(1, 9).Draw(t, "ask")))
+		urgent.Groups[0].Count = rapid.IntRange(1, 3).Draw(t, "count")
+		jobs = append(jobs, urgent)
+		top, err := topology.New(nodes, nil)
+		require.NoError(t, err)
+		w := &workloads.Workload{Jobs: jobs}
+		in := placement.Unplaced(w)
+		for j, n := range at {
+			in.Jobs[j][0][0] = n
+		}
+		sol, err := solver.Solve(context.Background(), preempt.Solver{Base: binpack.Scheduler{}, Evictor: preempt.Exact{}, Joint: true}, &solver.Problem{Topology: top, Workload: w, Incumbent: &in})
+		require.NoError(t, err)
+		got, placed := 0.0, 0
+		for _, e := range sol.Evicted {
+			got += e.Disruption
+		}
+		for _, n := range sol.Placement.Jobs[len(at)][0] {
+			if n != topology.None {
+				placed++
+			}
+		}
+		most, least := leastFor(nodes, jobs[:len(at)], at, urgent.Groups[0].Demand.CPU, urgent.Groups[0].Count)
+		if placed != most || got != least {
+			t.Fatalf("%d placed for %v, brute force %d for %v", placed, got, most, least)
+		}
+	})
+}
+
+// leastFor is the most instances of an ask that evictions can make room for,
+// and the least disruption that does.
+func leastFor(nodes []topology.Node, jobs []workloads.Job, at []topology.NodeID, ask topology.MHz, count int) (most int, least float64) {
+	for mask := range 1 << len(jobs) {
+		free := make([]topology.MHz, len(nodes))
+		cost := 0.0
+		allowed := true
+		for j := range jobs {
+			if cpu := jobs[j].Groups[0].Demand.CPU; mask&(1<<j) != 0 {
+				free[at[j]] += cpu
+				cost += float64(jobs[j].Priority) * float64(cpu)
+				allowed = allowed && jobs[j].Priority <= 70
+			}
+		}
+		fit := 0
+		for _, f := range free {
+			fit += int(f / ask)
+		}
+		if fit = min(fit, count); allowed && (fit > most || fit == most && cost < least) {
+			most, least = fit, cost
+		}
+	}
+	return most, least
 }

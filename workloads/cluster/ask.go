@@ -54,6 +54,14 @@ func NewAsk(g *workloads.Group) Ask {
 	return a
 }
 
+// Times is what k instances need together.
+func (a *Ask) Times(k int) Ask {
+	return Ask{
+		Amount: a.Amount.Times(k), Cores: k * a.Cores, phases: a.phases,
+		Networks: slices.Repeat(a.Networks, k), Devices: slices.Repeat(a.Devices, k),
+	}
+}
+
 // Named reports whether the ask is for more than an Amount.
 func (a *Ask) Named() bool { return a.Cores > 0 || len(a.Networks) > 0 || len(a.Devices) > 0 }
 

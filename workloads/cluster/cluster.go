@@ -113,6 +113,11 @@ func (a Amount) Less(b Amount) Amount {
 	return Amount{a.CPU - b.CPU, a.Memory - b.Memory, a.Disk - b.Disk}
 }
 
+// Times is k times the amount.
+func (a Amount) Times(k int) Amount {
+	return Amount{topology.MHz(k) * a.CPU, topology.Bytes(k) * a.Memory, topology.Bytes(k) * a.Disk}
+}
+
 // Covers reports whether a is at least b in every dimension.
 func (a Amount) Covers(b Amount) bool {
 	return a.CPU >= b.CPU && a.Memory >= b.Memory && a.Disk >= b.Disk
