@@ -6,7 +6,8 @@ type ControlPlane struct {
 	here
 	// Decider places instances: nomad (the whole ranking chain, packing),
 	// nomad-spread, nomad-exact (evicting what disturbs least), best-fit,
-	// first-fit, random, or any solver by its name, one instance at a time.
+	// first-fit, random, kubernetes (its default scheduler), or any solver by
+	// its name, one instance at a time.
 	Decider string `json:"decider,omitempty" default:"nomad"`
 	// Workers are the schedulers that work at the same time, in each region.
 	Workers int `json:"workers,omitempty" default:"4" min:"1" max:"1024"`

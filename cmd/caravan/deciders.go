@@ -11,6 +11,7 @@ import (
 	"caravan/sim/des"
 	"caravan/solver"
 	"caravan/solver/binpack"
+	"caravan/solver/kubernetes"
 	"caravan/solver/preempt"
 	"caravan/topology"
 	"caravan/workloads"
@@ -43,6 +44,11 @@ func deciderRows() []deciderRow {
 		{"best-fit", "the node that is left with the least of its scarcer resource", scan(tightest)},
 		{"first-fit", "the first node with room", scan(foremost)},
 		{"random", "any node with room", scan(anyNode)},
+		{"kubernetes", "the default scheduler of Kubernetes, with its own order of evictions",
+			func(s *scenarios.Scenario, f *cluster.Fleet) controlplane.Decider {
+				stream := des.NewStream(s.Seed, "decider")
+				return &kubernetesDecider{scheduler: kubernetes.New(f, rand.New(&stream))}
+			}},
 	}
 }
 
@@ -130,6 +136,41 @@ func (d *chainDecider) Place(i controlplane.Instance) (controlplane.Choice, bool
 
 func (d *chainDecider) Serves(job *workloads.Job, group int, n topology.NodeID) bool {
 	return d.chain.Admits(d.shared(job), group, n)
+}
+
+// A kubernetesDecider asks Kubernetes' default scheduler.
+type kubernetesDecider struct {
+	scheduler *kubernetes.Scheduler
+	req       controlplane.Request
+}
+
+func (d *kubernetesDecider) Begin(v cluster.View, e controlplane.Request) {
+	d.req = e
+	d.scheduler.Begin(v, e.ID)
+}
+
+func (d *kubernetesDecider) Place(i controlplane.Instance) (controlplane.Choice, bool) {
+	var only []topology.NodeID
+	if i.Node != topology.None {
+		only = []topology.NodeID{i.Node}
+	}
+	c, ok := d.scheduler.Select(i.Job, i.Group, only, d.req.Preempt)
+	out := controlplane.Choice{Node: c.Node, Amount: c.Held, Grant: c.Grant, Score: c.Score}
+	for _, a := range c.Evict {
+		out.Evict = append(out.Evict, a.ID)
+	}
+	switch {
+	case !d.req.Explain:
+	case ok:
+		out.Why = fmt.Sprintf("score %.0f", c.Score)
+	default:
+		out.Why = "no node has room"
+	}
+	return out, ok
+}
+
+func (d *kubernetesDecider) Serves(job *workloads.Job, group int, n topology.NodeID) bool {
+	return d.scheduler.Admits(job, group, n)
 }
 
 // A rank says how a scan prefers nodes.
