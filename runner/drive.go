@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -13,6 +12,7 @@ import (
 
 	"caravan/results"
 	"caravan/runner/agent"
+	"caravan/runner/exact"
 	"caravan/topology"
 )
 
@@ -197,8 +197,7 @@ const lead = 100 * time.Millisecond
 
 // send sends the requests at their instants.
 func (d *driver) send() error {
-	runtime.LockOSThread() // a generator that shares its thread lags
-	defer runtime.UnlockOSThread()
+	defer exact.Thread()()
 	d.startAt = time.Now().Add(lead)
 	for i := range d.m.Requests {
 		r := &d.m.Requests[i]
@@ -225,21 +224,18 @@ func (d *driver) send() error {
 	return nil
 }
 
-// spinBefore is how long before an instant waiting becomes a loop, since
-// sleepers wake late.
-const spinBefore = 300 * time.Microsecond
+// glance is how long the generator sleeps before it looks whether it is to go
+// on.
+const glance = 20 * time.Millisecond
 
+// waitUntil sleeps in the kernel, on the generator's own thread.
 func waitUntil(ctx context.Context, at time.Time) error {
-	if d := time.Until(at) - spinBefore; d > 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-timer.C:
+	for ctx.Err() == nil {
+		left := time.Until(at)
+		if left <= 0 {
+			return nil
 		}
-	}
-	for time.Now().Before(at) {
+		exact.Sleep(min(left, glance))
 	}
 	return ctx.Err()
 }

@@ -122,8 +122,8 @@ func (a *Agent) sendOn(j *job, endAt int64) {
 		out.From, out.Hop = a.c.Index, it.m.Hop+1
 		parcels[i] = parcel{&out, to}
 	}
+	sentAt := time.Now().UnixNano() // before another service can start on the core
 	a.gate.leave(j.ask)
-	sentAt := time.Now().UnixNano()
 	for i, p := range parcels {
 		it := j.items[i]
 		hop := Hop{a.c.Index, it.m.Hop, j.joinedAt, j.startAt, endAt, sentAt, int64(j.task.cpu)}

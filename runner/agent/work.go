@@ -13,6 +13,8 @@ import (
 	"os/exec"
 	"sync"
 	"time"
+
+	"caravan/runner/exact"
 )
 
 // A worker does an operator's work.
@@ -58,28 +60,29 @@ func (burner) close() {}
 // A holder lets time pass.
 type holder struct{}
 
-// spinBefore is how long before its end a wait becomes a loop, since timers
-// fire late.
-const spinBefore = 150 * time.Microsecond
+// patience is how long a holder sleeps before it looks whether its core is
+// wanted back or the agent ends.
+const patience = 2 * time.Millisecond
 
 func (holder) work(ctx context.Context, t *task, revoked <-chan struct{}) (bool, error) {
 	began := time.Now()
-	if d := t.left - spinBefore; d > 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
+	defer exact.Thread()()
+	for {
+		left := t.left - time.Since(began)
+		if left <= 0 {
+			t.left = 0
+			return true, nil
+		}
+		exact.Sleep(min(left, patience))
 		select {
-		case <-timer.C:
 		case <-revoked:
 			t.left -= time.Since(began)
 			return t.left <= 0, nil
 		case <-ctx.Done():
 			return true, ctx.Err()
+		default:
 		}
 	}
-	for time.Since(began) < t.left {
-	}
-	t.left = 0
-	return true, nil
 }
 
 func (holder) close() {}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"caravan/runner/exact"
 	"caravan/topology"
 )
 
@@ -157,14 +158,14 @@ func (l *Link) offer(c chunk, now time.Time) {
 // carry hands over each chunk at its instant.
 func (l *Link) carry() {
 	defer close(l.done)
-	defer exactThread()()
+	defer exact.Thread()()
 	for {
 		c, ok := l.next()
 		if !ok {
 			return
 		}
 		if wait := time.Until(c.due); wait > 0 {
-			sleep(min(wait, patience))
+			exact.Sleep(min(wait, patience))
 			continue
 		}
 		l.release(c)

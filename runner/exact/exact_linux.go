@@ -1,4 +1,5 @@
-package linkem
+// Package exact waits as exactly as the system can.
+package exact
 
 import (
 	"runtime"
@@ -6,9 +7,9 @@ import (
 	"time"
 )
 
-// exactThread keeps the goroutine on a thread whose sleeps the kernel does not
+// Thread keeps the goroutine on a thread whose sleeps the kernel does not
 // stretch (by 50 µs unless asked), and returns what gives the thread back.
-func exactThread() func() {
+func Thread() func() {
 	const setTimerSlack = 29 // PR_SET_TIMERSLACK; 0 as its value restores the default
 	runtime.LockOSThread()
 	syscall.RawSyscall(syscall.SYS_PRCTL, setTimerSlack, 1, 0)
@@ -18,9 +19,9 @@ func exactThread() func() {
 	}
 }
 
-// sleep waits in the kernel rather than on a timer of the Go runtime. It may
+// Sleep waits in the kernel rather than on a timer of the Go runtime. It may
 // return early; callers look at the clock.
-func sleep(d time.Duration) {
+func Sleep(d time.Duration) {
 	ts := syscall.NsecToTimespec(int64(d))
 	_ = syscall.Nanosleep(&ts, nil) // an interrupted sleep is an early return
 }
