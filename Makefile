@@ -6,7 +6,7 @@ BENCH       ?= .
 PKGS        ?= ./...
 GO          ?= go
 
-.PHONY: check format vet staticcheck test build verify fuzz bench bench-placement bench-decisions bench-policies bench-peers profile clean
+.PHONY: check format vet staticcheck test build verify fuzz bench bench-placement bench-decisions bench-policies bench-peers figures profile clean
 
 check: format vet staticcheck build test verify fuzz
 	@echo "make check: every step passed"
@@ -56,6 +56,14 @@ bench-policies: build
 # The simulator beside other simulators; PEERFLAGS="--only b1,c --skip pypy".
 bench-peers:
 	$(GO) run ./cmd/bench-peers $(PEERFLAGS)
+
+# The pictures of docs/figures, from the shipped sweeps and scenarios.
+figures: build
+	rm -rf bin/figures && mkdir -p bin/figures
+	cd bin/figures && ../caravan sweep smoke && ../caravan plot smoke --format png --out drawn
+	cd bin/figures && ../caravan sweep rush-hour-border && ../caravan plot rush-hour-border --format png --out drawn
+	cd bin/figures && ../caravan run rush-hour --compare ilp,queueing,binpack && ../caravan plot latest --format png --out drawn
+	for f in docs/figures/*.png; do cp bin/figures/drawn/$$(basename $$f) $$f; done
 
 # default.pgo, beside a main package, is a CPU profile of the simulator that
 # go build reads (-pgo=auto) to inline and lay out what runs most. It changes

@@ -53,6 +53,7 @@ equal bytes.`,
 		},
 	}
 	cmd.Flags().StringVar(&f.figures, "figure", "", "comma-separated `names` of figures; default all that the runs can fill")
+	completeWith(cmd, "figure", figureNames())
 	cmd.Flags().BoolVar(&f.list, "list", false, "list the figures that exist")
 	cmd.Flags().StringVar(&f.formats, "format", "pdf,svg,png,csv", "comma-separated formats: pdf, svg, png, csv, tex")
 	cmd.Flags().BoolVar(&f.tex, "tex", false, "also write each figure's numbers as a LaTeX table (booktabs)")

@@ -39,6 +39,7 @@ func figureRows() []figureRow {
 		{name: "topology", shows: "nodes, links, placement and load", make: each("topology", (*drawing).topology)},
 		sweepRow("sweep-lines", "metrics of a sweep over a parameter with 95 % bands", (*swept).lines),
 		sweepRow("sweep-bars", "latency by value of a parameter and solver with 95 % intervals", (*swept).bars),
+		sweepRow("sweep-cdf", "distribution of latency by solver at each value of a parameter", (*swept).cdfs),
 		sweepRow("sweep-map", "latency over two parameters", (*swept).maps),
 		sweepRow("sweep-boundary", "what a search in two parameters visited, and the border it found", (*swept).boundaries),
 		sweepRow("sweep-ratios", "mean latency of the solvers over that of the first, paired by seed, with 95 % intervals", (*swept).contrasts),

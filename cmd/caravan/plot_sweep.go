@@ -6,13 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"os"
 	"slices"
 	"strings"
 
-	"caravan/results"
 	"caravan/results/plots"
 	"caravan/results/store"
 	"caravan/scenarios"
@@ -24,6 +22,7 @@ type swept struct {
 	id    string
 	store *store.Store
 	read  map[metricKey][]store.Sample // by name and stat
+	folds map[metricKey]map[spot]plots.Estimate
 }
 
 // sweepRow is a figure of a sweep.
@@ -49,7 +48,7 @@ func openSweep(ctx context.Context, url, name string) (w *swept, created int64, 
 	if err == nil {
 		var s *scenarios.Sweep
 		if s, err = storedSweep(ctx, st, summary); err == nil {
-			return &swept{Sweep: s, id: summary.ID, store: st, read: map[metricKey][]store.Sample{}}, summary.Created.UnixNano(), true, nil
+			return &swept{Sweep: s, id: summary.ID, store: st, read: map[metricKey][]store.Sample{}, folds: map[metricKey]map[spot]plots.Estimate{}}, summary.Created.UnixNano(), true, nil
 		}
 	}
 	if errors.Is(err, store.ErrNotFound) {
@@ -105,6 +104,10 @@ type spot struct{ parameters, solver string }
 // folded is a metric of one workload by spot: the mean over seeds with its
 // interval.
 func (w *swept) folded(ctx context.Context, name, stat, workload string) (map[spot]plots.Estimate, error) {
+	whole := metricKey{name, workload, stat}
+	if out, ok := w.folds[whole]; ok {
+		return out, nil
+	}
 	xs, err := w.samples(ctx, name, stat)
 	if err != nil {
 		return nil, err
@@ -131,6 +134,7 @@ func (w *swept) folded(ctx context.Context, name, stat, workload string) (map[sp
 		}
 		out[k] = e
 	}
+	w.folds[whole] = out
 	return out, nil
 }
 
@@ -363,116 +367,4 @@ func (w *swept) maps(ctx context.Context) ([]namedFigure, error) {
 		out = append(out, figures...)
 	}
 	return out, nil
-}
-
-// boundaries draws what a search in two parameters visited, a figure a solver
-// and seed.
-func (w *swept) boundaries(ctx context.Context) ([]namedFigure, error) {
-	if w.Search == nil || len(w.Dimensions) < 2 {
-		return nil, errNothing{"a border is found by a search in two parameters"}
-	}
-	rows, err := w.store.Rows(ctx, w.id)
-	if err != nil {
-		return nil, err
-	}
-	var out []namedFigure
-	for _, solver := range w.Solvers {
-		for _, seed := range w.Seeds {
-			f := plots.Boundary{X: plots.Axis{Label: capital(w.Dimensions[0].Name)}, Y: plots.Axis{Label: capital(w.Dimensions[1].Name)},
-				Grid: int(fullGrid(w.Sweep)) / len(w.Solvers) / len(w.Seeds)}
-			for _, r := range rows {
-				if r.Solver != solver || r.Seed != seed || r.Verdict == "" {
-					continue
-				}
-				v := valuesOf(w.Sweep, r.Parameters)
-				f.Visits = append(f.Visits, plots.Visit{X: v[0].Number, Y: v[1].Number, Stable: r.Verdict == verdictStable})
-				f.X.Unit, f.Y.Unit = unitShown(v[0]), unitShown(v[1])
-			}
-			if len(f.Visits) == 0 {
-				return nil, errNothing{"the search has judged no point"}
-			}
-			name := "sweep-boundary"
-			if len(w.Solvers)*len(w.Seeds) > 1 {
-				name += fmt.Sprintf("-%s-%d", solver, seed)
-			}
-			out = append(out, namedFigure{name: name, figure: f})
-		}
-	}
-	return out, nil
-}
-
-func unitShown(v scenarios.Value) string {
-	if v.Unit == "1" {
-		return ""
-	}
-	return v.Unit
-}
-
-// contrasts is the ratio of every solver to the first, seed by seed, at every
-// combination of parameters.
-func (w *swept) contrasts(ctx context.Context) ([]namedFigure, error) {
-	if len(w.Solvers) < 2 || len(w.Seeds) < 2 {
-		return nil, errNothing{"a paired ratio needs two solvers and two seeds"}
-	}
-	names, err := w.workloads(ctx)
-	if err != nil {
-		return nil, err
-	}
-	xs, err := w.samples(ctx, "latency", "mean")
-	if err != nil {
-		return nil, err
-	}
-	type key struct {
-		spot
-		workload string
-	}
-	var order []string
-	values := map[key]map[uint64]float64{}
-	for _, x := range xs {
-		k := key{spot{string(x.Parameters), x.Solver}, x.Workload}
-		if values[k] == nil {
-			values[k] = map[uint64]float64{}
-		}
-		values[k][x.Seed] = x.Value
-		if !contains(order, string(x.Parameters)) {
-			order = append(order, string(x.Parameters))
-		}
-	}
-	f := plots.Differences{X: plots.Axis{Label: "Mean latency over that of " + w.Solvers[0], Log: true}}
-	for _, parameters := range order {
-		for _, workload := range names {
-			base := values[key{spot{parameters, w.Solvers[0]}, workload}]
-			for _, solver := range w.Solvers[1:] {
-				e, ok := pairedRatio(base, values[key{spot{parameters, solver}, workload}])
-				if !ok {
-					continue
-				}
-				name := strings.Join(append(parameterTexts(json.RawMessage(parameters), parameterNames(w.Sweep)), solver), ", ")
-				if len(names) > 1 {
-					name = workload + ", " + name
-				}
-				f.Contrasts = append(f.Contrasts, plots.Contrast{Name: name, Difference: e})
-			}
-		}
-	}
-	if len(f.Contrasts) == 0 || len(f.Contrasts) > 4*mostCases {
-		return nil, errNothing{fmt.Sprintf("%d ratios do not fit a figure; caravan diff lists them", len(f.Contrasts))}
-	}
-	return []namedFigure{{name: "sweep-ratios", figure: f}}, nil
-}
-
-// pairedRatio is the ratio of two solvers, paired over seeds: the difference of
-// logarithms, turned back.
-func pairedRatio(base, against map[uint64]float64) (plots.Estimate, bool) {
-	var a, b []float64
-	for _, seed := range slices.Sorted(maps.Keys(base)) {
-		if v := against[seed]; v > 0 && base[seed] > 0 {
-			a, b = append(a, math.Log(base[seed])), append(b, math.Log(v))
-		}
-	}
-	d, err := results.Paired(a, b)
-	if err != nil {
-		return plots.Estimate{}, false
-	}
-	return plots.Estimate{Value: math.Exp(d.Mean), Low: math.Exp(d.Mean - d.HalfWidth), High: math.Exp(d.Mean + d.HalfWidth)}, true
 }

@@ -21,8 +21,17 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"caravan/results/plots"
 	"caravan/results/report"
 )
+
+func drawing(f plots.Figure) []byte {
+	data, err := plots.Draw(f, plots.Column, "svg")
+	if err != nil {
+		panic(err)
+	}
+	return data
+}
 
 // example has two cases, two metrics over a parameter, and hostile texts.
 func example() report.Report {
@@ -32,7 +41,7 @@ func example() report.Report {
 		Summary:    []report.Fact{{Name: "size", Value: "19 nodes"}},
 		Thresholds: []report.Threshold{{Text: "p99(latency) < 200ms", About: "ilp", Held: false}, {Text: "unplaced == 0", About: "ilp", Held: true}},
 		Warnings:   []string{"short"},
-		Figures:    []report.Figure{{Name: "one", Caption: "a square", SVG: []byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0L9 0L9 9Z" fill="#0072b2"/></svg>`)}},
+		Figures:    []report.Figure{{Name: "one", Caption: "a front", SVG: drawing(plots.Front{X: plots.Axis{Label: "latency", Unit: "s"}, Y: plots.Axis{Label: "cost"}, Candidates: []plots.Candidate{{Name: "<a>", X: 1, Y: 2}, {X: 2, Y: 1}}})}},
 		Runs: report.Table{Header: []string{"run", "mean latency"}, Rows: [][]report.Cell{
 			{{Text: "b", Number: nan}, {Text: "20 ms", Number: 0.02}}, {{Text: "a", Number: nan}, {Text: "1 s", Number: 1}}, {{Text: "c", Number: nan}, {Text: "3 ms", Number: 0.003}}}},
 		Records:  report.Records{Keys: []string{"case", "about", "load"}},
@@ -145,6 +154,7 @@ func (b *browser) quiet(t *testing.T) {
 func TestTheReportInABrowser(t *testing.T) {
 	b := open(t, written(t), true)
 	assert.Equal(t, 1, value[int](t, b, `document.querySelectorAll("#figures svg").length`))
+	assert.Contains(t, value[string](t, b, `document.querySelector("#figures svg").textContent`), "Pareto front")
 	assert.Equal(t, 2, value[int](t, b, `document.querySelectorAll("#thresholds tbody tr").length`))
 	assert.Equal(t, "10 of 20 values shown", value[string](t, b, `document.getElementById("shown").textContent`))
 	assert.Equal(t, 10, value[int](t, b, `document.querySelectorAll("#chart g[aria-label=dot] path").length`))
@@ -177,7 +187,7 @@ func TestTheReportReadsWithoutJavaScript(t *testing.T) {
 	b := open(t, written(t), false)
 	text, err := chromedp.Run(b, chromedp.Text("main"))
 	require.NoError(t, err)
-	for _, part := range []string{"p99(latency) < 200ms", "fail", "a square", "needs JavaScript", "20 ms", "caravan run rush-hour --solver ilp"} {
+	for _, part := range []string{"p99(latency) < 200ms", "fail", "a front", "needs JavaScript", "20 ms", "caravan run rush-hour --solver ilp"} {
 		assert.Contains(t, text, part)
 	}
 	assert.NotContains(t, text, "Filter")
