@@ -40,7 +40,7 @@ more than 1 point, or 1.7 with fgd.`,
   caravan bench policies --policy fgd,kubernetes --trace gpuspec20 --seeds 3`,
 		Args: takes(0, 0, "none"),
 	}
-	cmd.Flags().StringVar(&f.data, "data", "", "`directory` with the traces under their original names, instead of the shipped ones")
+	cmd.Flags().StringVar(&f.data, "data", "", "`directory` with traces under their original names, and fgd_published*.csv, instead of the shipped ones")
 	cmd.Flags().StringVar(&f.policies, "policy", "", "only these policies, as `a,b`")
 	cmd.Flags().StringVar(&f.traces, "trace", "", "only these traces, as `a,b`")
 	cmd.Flags().IntVar(&f.seeds, "seeds", 10, "orders of arrival, 2 or more")

@@ -35,44 +35,63 @@ type replay struct {
 	published map[string]float64 // mean of ten seeds in percent, by policy
 }
 
+// A traceSet is where the traces of an experiment are.
+type traceSet struct {
+	pods      map[string]string // pod lists by trace
+	nodes     string
+	published string // what the authors print, empty for nothing
+	read      func(name string) ([]byte, error)
+}
+
 // replays reads the traces: the shipped ones, or those of a folder that holds
 // files of the original names.
 func replays(dir string) ([]replay, error) {
-	if dir == "" {
-		names := map[string]string{"default": "openb-pods.csv.gz"}
-		for _, t := range []string{"cpu050", "gpushare40", "gpuspec20", "multigpu20"} {
-			names[t] = "openb-pods-" + t + ".csv.gz"
-		}
-		return readReplays(names, "openb-nodes.csv.gz", scenarios.Data)
+	set := traceSet{
+		pods: map[string]string{"default": "openb-pods.csv.gz"}, nodes: "openb-nodes.csv.gz",
+		published: "openb-published.csv", read: scenarios.Data,
 	}
-	root := os.DirFS(dir)
-	names, nodes := map[string]string{}, ""
-	err := fs.WalkDir(root, ".", func(p string, _ fs.DirEntry, err error) error {
-		base := strings.TrimSuffix(path.Base(p), ".gz")
-		if trace, ok := strings.CutPrefix(base, "openb_pod_list_"); ok {
-			names[strings.TrimSuffix(trace, ".csv")] = p
+	for _, t := range []string{"cpu050", "gpushare40", "gpuspec20", "multigpu20"} {
+		set.pods[t] = "openb-pods-" + t + ".csv.gz"
+	}
+	if dir != "" {
+		var err error
+		if set, err = tracesIn(dir); err != nil {
+			return nil, fmt.Errorf("--data: %s: %w", dir, err)
 		}
-		if base == "openb_node_list_gpu_node.csv" {
-			nodes = p
+	}
+	return set.replays()
+}
+
+// tracesIn finds the traces of a folder, and a table of published figures.
+func tracesIn(dir string) (traceSet, error) {
+	root := os.DirFS(dir)
+	set := traceSet{pods: map[string]string{}, read: func(name string) ([]byte, error) { return fs.ReadFile(root, name) }}
+	err := fs.WalkDir(root, ".", func(p string, _ fs.DirEntry, err error) error {
+		base := path.Base(p)
+		if trace, ok := strings.CutPrefix(base, "openb_pod_list_"); ok {
+			set.pods[strings.TrimSuffix(trace, ".csv")] = p
+		}
+		switch {
+		case base == "openb_node_list_gpu_node.csv":
+			set.nodes = p
+		case strings.HasPrefix(base, "fgd_published") && path.Ext(base) == ".csv":
+			set.published = p
 		}
 		return err
 	})
-	if err == nil && (nodes == "" || len(names) == 0) {
+	if err == nil && (set.nodes == "" || len(set.pods) == 0) {
 		err = errors.New("found no openb_node_list_gpu_node.csv with openb_pod_list_TRACE.csv")
 	}
-	if err != nil {
-		return nil, fmt.Errorf("--data: %s: %w", dir, err)
-	}
-	return readReplays(names, nodes, func(name string) ([]byte, error) { return fs.ReadFile(root, name) })
+	return set, err
 }
 
-// readReplays reads the pod lists by trace, and the nodes that they share.
-func readReplays(names map[string]string, nodes string, read func(string) ([]byte, error)) ([]replay, error) {
-	data, err := read(nodes)
+// replays reads every trace of the set.
+func (set traceSet) replays() ([]replay, error) {
+	data, err := set.read(set.nodes)
 	if err != nil {
 		return nil, err
 	}
-	in, err := topology.Import("openb-nodes", nodes, bytes.NewReader(data), topology.ImportOptions{})
+	in, err := topology.Import("openb-nodes", set.nodes, bytes.NewReader(data), topology.ImportOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -80,13 +99,13 @@ func readReplays(names map[string]string, nodes string, read func(string) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	known, err := publishedRatios()
+	known, err := set.figures()
 	if err != nil {
 		return nil, err
 	}
 	var out []replay
-	for trace, name := range names {
-		data, err := read(name)
+	for trace, name := range set.pods {
+		data, err := set.read(name)
 		if err != nil {
 			return nil, err
 		}
@@ -104,30 +123,49 @@ func readReplays(names map[string]string, nodes string, read func(string) ([]byt
 	return out, nil
 }
 
-// publishedRatios reads what the authors print, by trace and policy.
-func publishedRatios() (map[string]map[string]float64, error) {
-	const name = "openb-published.csv"
-	data, err := scenarios.Data(name)
+// authorsNames are the policies as the authors call them.
+var authorsNames = map[string]online.Policy{
+	"01-Random": online.Random, "02-DotProd": online.DotProduct, "03-GpuClustering": online.GPUClustering,
+	"04-GpuPacking": online.GPUPacking, "05-BestFit": online.BestFit, "06-FGD": online.FGD,
+}
+
+// figures reads what the authors print at arrivedAt, by trace and policy.
+func (set traceSet) figures() (map[string]map[string]float64, error) {
+	out := map[string]map[string]float64{}
+	if set.published == "" {
+		return out, nil
+	}
+	data, err := set.read(set.published)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", set.published, err)
 	}
-	out := map[string]map[string]float64{}
-	for _, row := range rows[1:] {
-		if row[2] != strconv.Itoa(arrivedAt) {
+	columns := map[string]int{}
+	for i, name := range rows[0] {
+		columns[name] = i
+	}
+	for _, c := range []string{"metric", "trace", "policy", "arrived_gpu_demand_pct_of_capacity", "mean"} {
+		if _, ok := columns[c]; !ok {
+			return nil, fmt.Errorf("%s:1: found no column %q", set.published, c)
+		}
+	}
+	for i, row := range rows[1:] {
+		policy, ok := authorsNames[row[columns["policy"]]]
+		at, trace := row[columns["arrived_gpu_demand_pct_of_capacity"]], row[columns["trace"]]
+		if !ok || row[columns["metric"]] != "gpu_alloc_ratio_pct" || at != strconv.Itoa(arrivedAt) {
 			continue
 		}
-		mean, err := strconv.ParseFloat(row[4], 64)
+		mean, err := strconv.ParseFloat(row[columns["mean"]], 64)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s:%d: mean: found %q, allowed is a number", set.published, i+2, row[columns["mean"]])
 		}
-		if out[row[0]] == nil {
-			out[row[0]] = map[string]float64{}
+		if out[trace] == nil {
+			out[trace] = map[string]float64{}
 		}
-		out[row[0]][row[1]] = mean
+		out[trace][string(policy)] = mean
 	}
 	return out, nil
 }
