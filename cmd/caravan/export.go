@@ -62,20 +62,25 @@ or quantities is a number in Parquet, in base units (s, 1/s, B/s, B, MHz).`,
 			return err
 		}
 		return a.toFile(out, func(to io.Writer) error {
-			rows := newTable(to, s, format.value)
-			for _, m := range wanted {
-				samples, err := points.Samples(cmd.Context(), m[0], m[1])
-				if err == nil {
-					err = rows.write(m, samples)
-				}
-				if err != nil {
-					return err
-				}
-			}
-			return rows.close()
+			return writeTable(cmd.Context(), to, s, format.value, wanted, points)
 		})
 	}
 	return cmd
+}
+
+// writeTable writes the wanted metrics of a sweep, a row a metric and point.
+func writeTable(ctx context.Context, to io.Writer, s *scenarios.Sweep, format string, wanted [][2]string, points *store.Table) error {
+	rows := newTable(to, s, format)
+	for _, m := range wanted {
+		samples, err := points.Samples(ctx, m[0], m[1])
+		if err == nil {
+			err = rows.write(m, samples)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return rows.close()
 }
 
 // wantedMetrics reads name:stat arguments; none is all that the store has.

@@ -82,6 +82,7 @@ Start here:
 		newPlanCommand(a),
 		newPlotCommand(a),
 		newReportCommand(a),
+		newBundleCommand(a),
 		newScenariosCommand(a),
 		newImportCommand(a),
 		newGenerateCommand(a),

@@ -35,17 +35,7 @@ func newVersionCommand(a *app) *cobra.Command {
 	}
 	output := outputFlag(cmd, "text", "json")
 	cmd.RunE = func(*cobra.Command, []string) error {
-		v := versionAnswer{Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-		if info, ok := debug.ReadBuildInfo(); ok {
-			for _, s := range info.Settings {
-				switch s.Key {
-				case "vcs.revision":
-					v.Revision = s.Value
-				case "vcs.modified":
-					v.Modified = s.Value == "true"
-				}
-			}
-		}
+		v := versionOf()
 		if output.value == "json" {
 			return a.writeJSON(v)
 		}
@@ -53,6 +43,22 @@ func newVersionCommand(a *app) *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// versionOf is what this program is.
+func versionOf() versionAnswer {
+	v := versionAnswer{Version: buildVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				v.Revision = s.Value
+			case "vcs.modified":
+				v.Modified = s.Value == "true"
+			}
+		}
+	}
+	return v
 }
 
 // writeJSON prints v as indented JSON with a final newline.

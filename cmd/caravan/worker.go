@@ -151,6 +151,9 @@ type worker struct {
 
 // work runs points until it is told to end.
 func (a *app) work(ctx context.Context, f *workerFlags) error {
+	if err := queue.Check(ctx, f.queue); err != nil {
+		return badInput(err)
+	}
 	st, err := a.openShared(ctx, f.store)
 	if err != nil {
 		return err

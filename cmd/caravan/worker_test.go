@@ -238,24 +238,13 @@ func TestWorkersRunASweepWithoutTheProcessThatBeganIt(t *testing.T) {
 	redis := serverstest.Redis(t)
 	file := sweepFile(t, small("20s"))
 	url := filepath.Join(t.TempDir(), "shared.db")
-	st, err := store.Open(t.Context(), url)
-	require.NoError(t, err)
-	a := &app{stderr: io.Discard}
-	s, err := a.readSweep(file)
-	require.NoError(t, err)
-	require.NoError(t, enter(t.Context(), st, s, &sweepFlags{}))
-	var members []store.Member
-	for p := range s.Points() {
-		members = append(members, memberOf(s, p))
-	}
-	require.NoError(t, st.Add(t.Context(), sweepID(s), members))
+	enterOnly(t, file, url)
 	var wg sync.WaitGroup
 	for range 2 {
 		inBackground(t, &wg, "worker", "--workers", "2", "--check", "1s", "--idle-exit", "2", "--queue", redis.URL, "--store", url)
 	}
 	wg.Wait()
 	assert.Equal(t, outcomes(t, alone(t, file), "chaos"), outcomes(t, url, "chaos"))
-	require.NoError(t, st.Close())
 }
 
 func TestAStoppedSweepGivesBackItsPointsAndGoesOnLater(t *testing.T) {

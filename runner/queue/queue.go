@@ -140,18 +140,12 @@ func keysOf(sweep string) keys {
 // Open connects to the server at url, redis://[user:password@]host[:port][/db]
 // or rediss:// for TLS. Close the queue when done with it.
 func Open(ctx context.Context, url string, o Options) (*Queue, error) {
-	options, err := redis.ParseURL(url)
-	if err != nil {
-		return nil, fmt.Errorf("queue %q: %w; allowed: redis://[user:password@]host[:port][/db]", url, err)
-	}
 	if o.Sweep == "" || strings.ContainsAny(o.Sweep, "{}") {
 		return nil, fmt.Errorf("queue of sweep %q: a sweep needs a name without braces", o.Sweep)
 	}
-	options.DialerRetries = 1 // patience is ours
-	logging.Disable()         // of what its callers get as errors
-	client := redis.NewClient(options)
-	if err := client.Ping(ctx).Err(); err != nil {
-		return nil, errors.Join(fmt.Errorf("queue at %s: %w", options.Addr, err), client.Close())
+	client, err := connect(ctx, url)
+	if err != nil {
+		return nil, err
 	}
 	q := &Queue{
 		o: o.withDefaults(), client: client, keys: keysOf(o.Sweep),
@@ -162,6 +156,29 @@ func Open(ctx context.Context, url string, o Options) (*Queue, error) {
 	q.stop = stop
 	q.stopped.Go(func() { q.keepAlive(background) })
 	return q, nil
+}
+
+// Check reports why no queue can be opened at url, if so.
+func Check(ctx context.Context, url string) error {
+	client, err := connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	return client.Close()
+}
+
+func connect(ctx context.Context, url string) (*redis.Client, error) {
+	options, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, fmt.Errorf("queue %q: %w; allowed: redis://[user:password@]host[:port][/db]", url, err)
+	}
+	options.DialerRetries = 1 // patience is ours
+	logging.Disable()         // of what its callers get as errors
+	client := redis.NewClient(options)
+	if err := client.Ping(ctx).Err(); err != nil {
+		return nil, errors.Join(fmt.Errorf("queue at %s: %w", options.Addr, err), client.Close())
+	}
+	return client, nil
 }
 
 // Close gives back the points that were not begun, and hangs up.
