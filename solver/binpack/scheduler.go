@@ -32,21 +32,21 @@ func (s Scheduler) Solve(ctx context.Context, p *solver.Problem) (solver.Solutio
 	}
 	r := newRound(s.Config, p)
 	for ctx.Err() == nil && len(r.queue) > 0 {
-		next := r.pop()
-		r.evaluate(next)
+		r.evaluate(r.pop())
 	}
 	return r.solution(), nil
 }
 
 // round is one run of the scheduler over a problem.
 type round struct {
-	p     *solver.Problem
-	book  *cluster.Book
-	chain *Chain
-	queue []cluster.JobID // jobs to evaluate, each once
-	why   map[instanceKey]string
-	out   solver.Solution
-	evals uint64
+	p      *solver.Problem
+	book   *cluster.Book
+	chain  *Chain
+	queue  []cluster.JobID // jobs to evaluate, the next one last
+	queued []bool          // by job
+	why    map[instanceKey]string
+	out    solver.Solution
+	evals  uint64
 }
 
 type instanceKey struct{ job, group, instance int32 }
@@ -60,9 +60,11 @@ func newRound(config Config, p *solver.Problem) *round {
 	if p.Incumbent != nil {
 		r.keep(p.Incumbent)
 	}
+	r.queued = slices.Repeat([]bool{true}, len(p.Workload.Jobs))
 	for j := range p.Workload.Jobs {
 		r.queue = append(r.queue, cluster.JobID(j))
 	}
+	slices.SortFunc(r.queue, r.later)
 	return r
 }
 
@@ -86,17 +88,26 @@ func (r *round) keep(in *placement.Placement) {
 	}
 }
 
-// pop takes the job of the highest priority, the first on ties.
+// later orders the queue: by rising priority, and within one the later job of
+// the workload first, so that its end is next.
+func (r *round) later(a, b cluster.JobID) int {
+	return cmp.Or(cmp.Compare(r.p.Workload.Jobs[a].Priority, r.p.Workload.Jobs[b].Priority), cmp.Compare(b, a))
+}
+
 func (r *round) pop() cluster.JobID {
-	best := 0
-	for i, j := range r.queue {
-		if r.p.Workload.Jobs[j].Priority > r.p.Workload.Jobs[r.queue[best]].Priority {
-			best = i
-		}
-	}
-	j := r.queue[best]
-	r.queue = slices.Delete(r.queue, best, best+1)
+	j := r.queue[len(r.queue)-1]
+	r.queue = r.queue[:len(r.queue)-1]
+	r.queued[j] = false
 	return j
+}
+
+// push has a job evaluated, once.
+func (r *round) push(j cluster.JobID) {
+	if !r.queued[j] {
+		r.queued[j] = true
+		at, _ := slices.BinarySearchFunc(r.queue, j, r.later)
+		r.queue = slices.Insert(r.queue, at, j)
+	}
 }
 
 // evaluate places what a job lacks and carries the plan out.
@@ -208,9 +219,7 @@ func (r *round) evicted(a *cluster.Allocation, by *workloads.Job) {
 	r.book.Update(id, func(a *cluster.Allocation) { a.Client = cluster.Complete })
 	r.book.At[key.job][key.group][key.instance] = cluster.NoAlloc
 	r.why[key] = fmt.Sprintf("evicted for %s of priority %d", by.Name, by.Priority)
-	if !slices.Contains(r.queue, cluster.JobID(key.job)) {
-		r.queue = append(r.queue, cluster.JobID(key.job))
-	}
+	r.push(cluster.JobID(key.job))
 }
 
 // solution reads the placement from the book.
