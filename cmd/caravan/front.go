@@ -294,9 +294,12 @@ func drawFront(path string, goals [2]solver.Objective, points []solver.Point) er
 // axis is an objective along a figure's side.
 func axis(o solver.Objective) plots.Axis {
 	name := objectiveName(string(o))
-	a := plots.Axis{Label: strings.ToUpper(name[:1]) + name[1:], Unit: o.Unit()}
-	if a.Unit == string(o) {
-		a.Unit = ""
+	a := plots.Axis{Label: capital(name), Unit: o.Unit()}
+	if a.Unit == string(o) { // a count of these
+		a.Unit, a.Whole = "", true
+		if name != string(o) {
+			a.Label = capital(string(o) + " " + name)
+		}
 	}
 	return a
 }

@@ -297,7 +297,7 @@ func (d *drawing) tradeoff() (plots.Figure, error) {
 	if len(d.runs) < 2 {
 		return nil, errNothing{"a front needs two runs"}
 	}
-	f := plots.Front{X: plots.Axis{Label: "Mean latency", Unit: "s"}, Y: plots.Axis{Label: "Nodes used"}}
+	f := plots.Front{X: plots.Axis{Label: "Mean latency", Unit: "s"}, Y: plots.Axis{Label: "Nodes used", Whole: true}}
 	least, most := math.Inf(1), 0.0
 	priced := false
 	for i, label := range d.labels() {

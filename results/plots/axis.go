@@ -12,8 +12,9 @@ type Axis struct {
 	Label string // what it is, without the unit
 	// Unit of the values: "s" and "B" are drawn in the multiple that suits
 	// them, "1" in percent, "" without a unit, any other as it is.
-	Unit string
-	Log  bool // leaves out what is not above 0
+	Unit  string
+	Log   bool // leaves out what is not above 0
+	Whole bool // counts: no ticks between whole numbers
 	// Names are categories, at 0, 1, 2 and so on.
 	Names []string
 }
@@ -165,6 +166,9 @@ func (s *scale) mark(most int) {
 		s.ticks = logTicks(s.low*s.factor, s.high*s.factor, most)
 	default:
 		s.ticks = linearTicks(s.low*s.factor, s.high*s.factor, most)
+		if s.Whole {
+			s.ticks = wholeTicks(s.ticks)
+		}
 	}
 	if len(s.Names) == 0 {
 		for i := range s.ticks {
@@ -184,6 +188,17 @@ func linearTicks(low, high float64, most int) []tick {
 	}
 	if len(out) < 2 && most < 9 {
 		return linearTicks(low, high, most+1)
+	}
+	return out
+}
+
+// wholeTicks are those at whole numbers.
+func wholeTicks(ticks []tick) []tick {
+	var out []tick
+	for _, t := range ticks {
+		if t.value == math.Trunc(t.value) {
+			out = append(out, tick{t.value, minus(strconv.FormatFloat(t.value, 'f', 0, 64))})
+		}
 	}
 	return out
 }

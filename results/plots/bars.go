@@ -221,7 +221,7 @@ func withInterval(e Estimate, factor float64) string {
 	return minus(fixed(e.Value*factor, places)) + " ± " + fixed(half, places)
 }
 
-// Names of the cases of a figure without those that repeat.
+// distinct is the list without what repeats.
 func distinct(names []string) []string {
 	var out []string
 	for _, n := range names {
