@@ -39,6 +39,54 @@ func structs() []reflect.Type {
 	}
 }
 
+// A written is a file format, in the order of its documentation.
+type written struct {
+	title   string
+	structs []reflect.Type
+	texts   map[reflect.Type]*jsonschema.Schema
+	// finish adds what neither types nor tags say.
+	finish func(root *jsonschema.Schema)
+}
+
+func scenarioFormat() written {
+	return written{"Caravan scenario", structs(), texts(), func(root *jsonschema.Schema) {
+		for _, name := range []string{"GPUs", "GPUDemand"} {
+			zero, most := 0.0, 1024.0
+			root.Defs[name] = &jsonschema.Schema{Description: root.Defs[name].Description, AnyOf: []*jsonschema.Schema{
+				{Type: "integer", Minimum: &zero, Maximum: &most}, root.Defs[name],
+			}}
+		}
+		root.Defs["Affinity"] = &jsonschema.Schema{Description: root.Defs["Affinity"].Description, AnyOf: []*jsonschema.Schema{
+			{Type: "string"}, root.Defs["Affinity"],
+		}}
+	}}
+}
+
+func sweepFormat() written {
+	zero, one, many := 0.0, 1.0, 1e6
+	anything := &jsonschema.Schema{}
+	parameter := &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+		{Ref: "#/$defs/Parameter"}, {Type: "array", Items: anything, MinItems: jsonschema.Ptr(1)},
+	}}
+	all := texts()
+	return written{"Caravan sweep",
+		[]reflect.Type{
+			reflect.TypeFor[SweepFile](), reflect.TypeFor[Parameter](), reflect.TypeFor[Range](), reflect.TypeFor[Design](), reflect.TypeFor[Search](),
+		},
+		map[reflect.Type]*jsonschema.Schema{
+			reflect.TypeFor[Setting]():    {Types: []string{"string", "number", "boolean", "array", "object", "null"}},
+			reflect.TypeFor[Settings]():   {Type: "object", AdditionalProperties: anything},
+			reflect.TypeFor[Parameters](): {Type: "object", AdditionalProperties: parameter},
+			reflect.TypeFor[Seeds](): {AnyOf: []*jsonschema.Schema{
+				{Type: "integer", Minimum: &one, Maximum: &many}, {Type: "array", Items: &jsonschema.Schema{Type: "integer", Minimum: &zero}},
+			}},
+			reflect.TypeFor[Names](): all[reflect.TypeFor[Names]()],
+			reflect.TypeFor[Share](): all[reflect.TypeFor[Share]()],
+		},
+		func(*jsonschema.Schema) {},
+	}
+}
+
 const number = `[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?`
 
 // texts are the types that a scalar or a small union spells.
@@ -119,7 +167,7 @@ func distribution(q *jsonschema.Schema) *jsonschema.Schema {
 func comments(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, file := range []string{"format.go", "format_work.go", "format_jobs.go", "format_control.go", "quantities.go", "import.go"} {
+	for _, file := range []string{"format.go", "format_work.go", "format_jobs.go", "format_control.go", "quantities.go", "import.go", "format_sweep.go"} {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
 		require.NoError(t, err)
 		ast.Inspect(parsed, func(n ast.Node) bool {
@@ -154,23 +202,23 @@ func comments(t *testing.T) map[string]string {
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // generated is the schema as the code has it.
-func generated(t *testing.T) *jsonschema.Schema {
+func (f written) generated(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	docs := comments(t)
 	root := &jsonschema.Schema{
-		Schema: "https://json-schema.org/draft/2020-12/schema", Title: "Caravan scenario",
-		Description: docs["File"], Ref: "#/$defs/File", Defs: map[string]*jsonschema.Schema{},
+		Schema: "https://json-schema.org/draft/2020-12/schema", Title: f.title,
+		Description: docs[f.structs[0].Name()], Ref: "#/$defs/" + f.structs[0].Name(), Defs: map[string]*jsonschema.Schema{},
 	}
 	named := map[reflect.Type]*jsonschema.Schema{}
-	for typ, s := range texts() {
+	for typ, s := range f.texts {
 		s.Description = docs[typ.Name()]
 		root.Defs[typ.Name()] = s
 		named[typ] = &jsonschema.Schema{Ref: "#/$defs/" + typ.Name()}
 	}
-	for _, typ := range structs() {
+	for _, typ := range f.structs {
 		named[typ] = &jsonschema.Schema{Ref: "#/$defs/" + typ.Name()}
 	}
-	for _, typ := range structs() {
+	for _, typ := range f.structs {
 		others := map[reflect.Type]*jsonschema.Schema{}
 		for other, s := range named {
 			if other != typ {
@@ -183,18 +231,8 @@ func generated(t *testing.T) *jsonschema.Schema {
 		decorate(t, typ, s, docs)
 		root.Defs[typ.Name()] = s
 	}
-	short := func(name string) {
-		zero, most := 0.0, 1024.0
-		root.Defs[name] = &jsonschema.Schema{Description: root.Defs[name].Description, AnyOf: []*jsonschema.Schema{
-			{Type: "integer", Minimum: &zero, Maximum: &most}, root.Defs[name],
-		}}
-	}
-	short("GPUs")
-	short("GPUDemand")
-	root.Defs["Affinity"] = &jsonschema.Schema{Description: root.Defs["Affinity"].Description, AnyOf: []*jsonschema.Schema{
-		{Type: "string"}, root.Defs["Affinity"],
-	}}
-	root.Defs["File"].PatternProperties = map[string]*jsonschema.Schema{"^x-": {}}
+	f.finish(root)
+	root.Defs[f.structs[0].Name()].PatternProperties = map[string]*jsonschema.Schema{"^x-": {}}
 	return root
 }
 
@@ -262,9 +300,9 @@ func literalDefault(t reflect.Type, d string) json.RawMessage {
 	return json.RawMessage(strconv.Quote(d))
 }
 
-func schemaText(t *testing.T) []byte {
+func (f written) schemaText(t *testing.T) []byte {
 	t.Helper()
-	compact, err := json.Marshal(generated(t))
+	compact, err := json.Marshal(f.generated(t))
 	require.NoError(t, err)
 	var b bytes.Buffer
 	require.NoError(t, json.Indent(&b, compact, "", "  "))
@@ -273,13 +311,14 @@ func schemaText(t *testing.T) []byte {
 }
 
 func TestTheSchemaIsInStepWithTheFormat(t *testing.T) {
-	golden(t, "scenario.schema.json", schemaText(t))
+	golden(t, "scenario.schema.json", scenarioFormat().schemaText(t))
+	golden(t, "sweep.schema.json", sweepFormat().schemaText(t))
 }
 
 // valid reports what the published schema has against a document.
-func valid(t *testing.T, document []byte) error {
+func (f written) valid(t *testing.T, document []byte) error {
 	t.Helper()
-	schema, err := checker.UnmarshalJSON(bytes.NewReader(schemaText(t)))
+	schema, err := checker.UnmarshalJSON(bytes.NewReader(f.schemaText(t)))
 	require.NoError(t, err)
 	c := checker.NewCompiler()
 	require.NoError(t, c.AddResource("scenario.schema.json", schema))
@@ -300,7 +339,7 @@ func TestShippedScenariosFitTheSchema(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, bytes.HasPrefix(data, []byte("# yaml-language-server: $schema=scenario.schema.json\n")), name)
 		assert.LessOrEqual(t, bytes.Count(data, []byte("\n")), 60, "%s stays short", name)
-		assert.NoError(t, valid(t, data), name)
+		assert.NoError(t, scenarioFormat().valid(t, data), name)
 	}
 }
 
@@ -309,42 +348,43 @@ func TestTheSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
 		"wrong-types", "bad-words", "bad-distributions", "bad-simulate", "missing-work", "missing-topology"} {
 		data, err := os.ReadFile("testdata/bad/" + name + ".yaml")
 		require.NoError(t, err)
-		assert.Error(t, valid(t, data), name)
+		assert.Error(t, scenarioFormat().valid(t, data), name)
 	}
 }
 
 const fieldsBegin, fieldsEnd = "<!-- The tables are generated from the format's comments and tags. -->\n", "<!-- end of the tables -->"
 
 // TestTheReferenceIsInStepWithTheFormat generates the tables of
-// docs/scenario.md.
+// docs/scenario.md and docs/sweeps.md.
 func TestTheReferenceIsInStepWithTheFormat(t *testing.T) {
-	const file = "../docs/scenario.md"
-	old, err := os.ReadFile(file)
-	require.NoError(t, err)
-	head, rest, ok := strings.Cut(string(old), fieldsBegin)
-	require.True(t, ok)
-	_, tail, ok := strings.Cut(rest, fieldsEnd)
-	require.True(t, ok)
-	golden(t, file, []byte(head+fieldsBegin+reference(t)+fieldsEnd+tail))
+	for file, f := range map[string]written{"../docs/scenario.md": scenarioFormat(), "../docs/sweeps.md": sweepFormat()} {
+		old, err := os.ReadFile(file)
+		require.NoError(t, err)
+		head, rest, ok := strings.Cut(string(old), fieldsBegin)
+		require.True(t, ok)
+		_, tail, ok := strings.Cut(rest, fieldsEnd)
+		require.True(t, ok)
+		golden(t, file, []byte(head+fieldsBegin+f.reference(t)+fieldsEnd+tail))
+	}
 }
 
 // reference writes a table for every struct.
-func reference(t *testing.T) string {
+func (f written) reference(t *testing.T) string {
 	t.Helper()
 	docs := comments(t)
 	var b strings.Builder
-	for _, typ := range structs() {
+	for _, typ := range f.structs {
 		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n| field | value | default | meaning |\n|---|---|---|---|\n", title(typ), docs[typ.Name()])
-		for _, f := range reflect.VisibleFields(typ) {
-			key, rest, _ := strings.Cut(f.Tag.Get("json"), ",")
+		for _, field := range reflect.VisibleFields(typ) {
+			key, rest, _ := strings.Cut(field.Tag.Get("json"), ",")
 			if key == "" {
 				continue
 			}
 			owner := typ
-			if len(f.Index) > 1 {
-				owner = typ.FieldByIndex(f.Index[:len(f.Index)-1]).Type
+			if len(field.Index) > 1 {
+				owner = typ.FieldByIndex(field.Index[:len(field.Index)-1]).Type
 			}
-			fallback := f.Tag.Get("default")
+			fallback := field.Tag.Get("default")
 			switch {
 			case rest != "omitempty":
 				fallback = "required"
@@ -353,12 +393,12 @@ func reference(t *testing.T) string {
 			case fallback != "":
 				fallback = "`" + fallback + "`"
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", key, kindOf(f.Type, f.Tag), fallback, strings.ReplaceAll(docs[owner.Name()+"."+f.Name], "|", "\\|"))
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", key, f.kindOf(field.Type, field.Tag), fallback, strings.ReplaceAll(docs[owner.Name()+"."+field.Name], "|", "\\|"))
 		}
 	}
 	b.WriteString("\n### Values\n\n| value | meaning |\n|---|---|\n")
 	var names []string
-	for typ := range texts() {
+	for typ := range f.texts {
 		names = append(names, typ.Name())
 	}
 	slices.Sort(names)
@@ -369,28 +409,31 @@ func reference(t *testing.T) string {
 }
 
 func title(t reflect.Type) string {
-	if t.Name() == "File" {
+	switch t.Name() {
+	case "File":
 		return "Scenario"
+	case "SweepFile":
+		return "Sweep"
 	}
 	return t.Name()
 }
 
 // kindOf says in a word what a field takes.
-func kindOf(t reflect.Type, tag reflect.StructTag) string {
+func (f written) kindOf(t reflect.Type, tag reflect.StructTag) string {
 	switch t.Kind() {
 	case reflect.Pointer:
-		return kindOf(t.Elem(), tag)
+		return f.kindOf(t.Elem(), tag)
 	case reflect.Slice:
-		return "list of " + kindOf(t.Elem(), tag)
+		return "list of " + f.kindOf(t.Elem(), tag)
 	case reflect.Map:
-		return "map of " + kindOf(t.Elem(), tag)
+		return "map of " + f.kindOf(t.Elem(), tag)
 	}
-	for _, s := range structs() {
+	for _, s := range f.structs {
 		if s == t {
 			return fmt.Sprintf("[%s](#%s)", t.Name(), strings.ToLower(t.Name()))
 		}
 	}
-	if _, ok := texts()[t]; ok {
+	if _, ok := f.texts[t]; ok {
 		return t.Name()
 	}
 	return strings.ReplaceAll(expects(t, tag), "a whole number", "whole number")

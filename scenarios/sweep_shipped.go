@@ -9,7 +9,7 @@ import (
 
 // sweepsFS holds the sweeps that come with the program and their schema.
 //
-//go:embed sweeps/*.yaml
+//go:embed sweeps/*.yaml sweep.schema.json
 var sweepsFS embed.FS
 
 // ShippedSweeps lists the sweeps that come with the program, by name in order.
@@ -33,3 +33,6 @@ func OpenSweep(name string) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// SweepSchema returns the JSON Schema of sweep files (draft 2020-12).
+func SweepSchema() ([]byte, error) { return sweepsFS.ReadFile("sweep.schema.json") }

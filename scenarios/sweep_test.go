@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -231,6 +232,19 @@ func TestShippedSweepsLoad(t *testing.T) {
 		s, err := LoadSweep(name, data, SweepOptions{})
 		require.NoError(t, err, name)
 		assert.Equal(t, name, s.Name)
+		assert.True(t, bytes.HasPrefix(data, []byte("# yaml-language-server: $schema=../sweep.schema.json\n")), name)
+		assert.NoError(t, sweepFormat().valid(t, data), name)
+	}
+}
+
+func TestTheSweepSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
+	for _, text := range []string{
+		"parameters: {}", "scenario: mm1\nparameter: {}", "scenario: mm1\nseeds: 0", "scenario: mm1\nreplications: none",
+		"scenario: mm1\ndesign: {kind: random, points: 3}", "scenario: mm1\nsearch: {start: [{a: 1}]}", "scenario: mm1\nparameters: {a: 3}",
+	} {
+		assert.Error(t, sweepFormat().valid(t, []byte(text)), text)
+		_, err := loadSweep(t, text)
+		assert.Error(t, err, text)
 	}
 }
 
