@@ -147,25 +147,31 @@ func TestJSONHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
 				documented[k] = v
 			}
 		}
-		observed := map[string]bool{}
-		for _, args := range c.commands {
-			_, stdout, stderr := invoke(t.Context(), append(args, "--output", "json")...)
-			var v any
-			require.NoError(t, json.Unmarshal([]byte(stdout), &v), "%v: %s", args, stderr)
-			flatten("", v, func(field, kind string) {
-				observed[field] = true
-				allowed, ok := documented[field]
-				if kind == "array" && !ok { // an empty list of something documented
-					ok = hasPrefix(documented, field+"[]")
-					allowed = "array"
-				}
-				assert.True(t, ok, "docs/json.md, %s: %s is missing", c.section, field)
-				assert.Contains(t, allowed, kind, "docs/json.md, %s: type of %s", c.section, field)
-			})
-		}
-		for field := range documented {
-			assert.True(t, observed[field] || documented[field] == "array", "docs/json.md, %s: nothing prints %s", c.section, field)
-		}
+		checkDocumented(t, c.section, documented, c.commands)
+	}
+}
+
+// checkDocumented holds what commands print as JSON to the fields of a section.
+func checkDocumented(t *testing.T, section string, documented map[string]string, commands [][]string) {
+	t.Helper()
+	observed := map[string]bool{}
+	for _, args := range commands {
+		_, stdout, stderr := invoke(t.Context(), append(args, "--output", "json")...)
+		var v any
+		require.NoError(t, json.Unmarshal([]byte(stdout), &v), "%v: %s", args, stderr)
+		flatten("", v, func(field, kind string) {
+			observed[field] = true
+			allowed, ok := documented[field]
+			if kind == "array" && !ok { // an empty list of something documented
+				ok = hasPrefix(documented, field+"[]")
+				allowed = "array"
+			}
+			assert.True(t, ok, "docs/json.md, %s: %s is missing", section, field)
+			assert.Contains(t, allowed, kind, "docs/json.md, %s: type of %s", section, field)
+		})
+	}
+	for field := range documented {
+		assert.True(t, observed[field] || documented[field] == "array", "docs/json.md, %s: nothing prints %s", section, field)
 	}
 }
 

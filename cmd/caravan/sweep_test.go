@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"caravan/results/store"
 	"caravan/scenarios"
 )
 
@@ -94,4 +97,87 @@ func TestAnInterruptedSweepGoesOn(t *testing.T) {
 	assert.Equal(t, exitDone, code)
 	assert.Contains(t, again, "0 ran, 8 were stored before")
 	assert.NotContains(t, stdout, "8 were stored before")
+}
+
+func TestJSONOfSweepsHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
+	db := t.TempDir() + "/s.db"
+	code, stdout, stderr := invoke(t.Context(), "sweep", "testdata/sweep.yaml", "--store", db, "--output", "json")
+	require.Equal(t, exitDone, code, stderr)
+	require.Contains(t, stdout, `"ran": 8`)
+	code, stdout, stderr = invoke(t.Context(), "ls", "small", "--store", db, "--output", "csv")
+	require.Equal(t, exitDone, code, stderr)
+	point := strings.Split(strings.Split(stdout, "\n")[1], ",")[0]
+	for section, commands := range map[string][][]string{
+		"caravan sweep":           {{"sweep", "testdata/sweep.yaml"}, {"sweep", "testdata/search.yaml"}, {"show", "small"}},
+		"caravan sweep --dry-run": {{"sweep", "testdata/sweep.yaml", "--dry-run", "--again"}, {"sweep", "testdata/search.yaml", "--dry-run"}},
+		"caravan ls":              {{"ls"}},
+		"caravan ls SWEEP":        {{"ls", "small"}},
+		"caravan show POINT":      {{"show", point}},
+		"caravan diff":            {{"diff", "small:solver=chaincut", "small:solver=ilp"}, {"diff", "small:load=3/s", "small:load=5/s", "--metric", "wait:p99"}},
+		"caravan gc":              {{"gc", "small", "--dry-run"}},
+	} {
+		documented := documentedFields(t, section)
+		if section == "caravan show POINT" {
+			for k, v := range documentedFields(t, "caravan ls SWEEP") {
+				documented[strings.TrimPrefix(k, "[].")] = v
+			}
+		}
+		for i := range commands {
+			commands[i] = append(commands[i], "--store", db)
+		}
+		checkDocumented(t, section, documented, commands)
+	}
+}
+
+func TestASearchIsTheSameForAnyNumberOfWorkers(t *testing.T) {
+	var all []string
+	for _, workers := range []string{"1", "8"} {
+		db := t.TempDir() + "/s.db"
+		code, _, stderr := invoke(t.Context(), "sweep", "testdata/search.yaml", "--store", db, "--workers", workers)
+		require.Equal(t, exitDone, code, stderr)
+		st, err := store.Open(t.Context(), db)
+		require.NoError(t, err)
+		rows, err := st.Rows(t.Context(), "border-"+sweepHash(t))
+		require.NoError(t, err)
+		var text strings.Builder
+		for _, r := range rows {
+			fmt.Fprintln(&text, r.Position, string(r.Parameters), r.Hash, r.Parent, r.Verdict)
+		}
+		require.NoError(t, st.Close())
+		all = append(all, text.String())
+	}
+	assert.Equal(t, all[0], all[1])
+	assert.Greater(t, strings.Count(all[0], "unstable"), 5)
+}
+
+// sweepHash is the end of the identifier of testdata/search.yaml.
+func sweepHash(t *testing.T) string {
+	t.Helper()
+	s, err := (&app{}).readSweep("testdata/search.yaml")
+	require.NoError(t, err)
+	return s.SHA256[:8]
+}
+
+func TestParquetReadsBack(t *testing.T) {
+	dir := t.TempDir()
+	code, _, stderr := invoke(t.Context(), "sweep", "testdata/sweep.yaml", "--store", dir+"/s.db")
+	require.Equal(t, exitDone, code, stderr)
+	code, _, stderr = invoke(t.Context(), "export", "small", "--store", dir+"/s.db", "--format", "parquet", "--out", dir+"/s.parquet", "--metric", "latency:mean")
+	require.Equal(t, exitDone, code, stderr)
+	rows, err := parquet.ReadFile[struct {
+		Point string   `parquet:"point"`
+		Load  *float64 `parquet:"load,optional"`
+		Value *float64 `parquet:"value,optional"`
+		Seed  uint64   `parquet:"seed"`
+		Unit  string   `parquet:"unit"`
+		N     int64    `parquet:"n"`
+	}](dir + "/s.parquet")
+	require.NoError(t, err)
+	require.Len(t, rows, 8)
+	assert.Equal(t, 3.0, *rows[0].Load)
+	assert.Equal(t, 5.0, *rows[7].Load)
+	assert.Equal(t, "s", rows[0].Unit)
+	assert.Equal(t, uint64(2), rows[1].Seed)
+	assert.Equal(t, int64(2), rows[0].N)
+	assert.Positive(t, *rows[0].Value)
 }
