@@ -27,6 +27,7 @@ type validateFlags struct {
 	calibrate  bool
 	calibrated string
 	tolerance  percent
+	figures    string
 	decisions  bool
 	random     int
 	preempt    int
@@ -72,6 +73,7 @@ prediction is made with those; --calibrated takes them from a file instead.`,
 	cmd.Flags().IntVar(&f.random, "random-jobs", 0, "with --decisions: this `number` of random jobs in addition")
 	cmd.Flags().IntVar(&f.preempt, "preemption-cases", 0, "with --decisions: this `number` of nodes filled and then asked for room in addition")
 	cmd.Flags().StringVar(&f.figure, "figure", "", "draw predicted against measured latencies, as a .pdf, .svg, .png, .csv or .tex `file`")
+	cmd.Flags().StringVar(&f.figures, "figures", "", "draw distributions and residuals into this `folder`, as PDF and PNG")
 	f.work = workFlag(cmd)
 	f.output = outputFlag(cmd, "text", "json", "csv")
 	cmd.MarkFlagsMutuallyExclusive("calibrate", "calibrated")
@@ -127,6 +129,9 @@ func (a *app) validate(ctx context.Context, f *validateFlags, arg string) error 
 		return err
 	}
 	if err := a.printValidation(v, f.output.value); err != nil {
+		return err
+	}
+	if err := v.draw(f.figures); err != nil {
 		return err
 	}
 	if err := v.drawTo(f.figure); err != nil {
