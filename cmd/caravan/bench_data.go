@@ -48,6 +48,9 @@ func dataCases(fsys fs.FS) ([]benchCase, error) {
 			graphs = append(graphs, name)
 			return nil
 		case ".csv":
+			if strings.HasSuffix(name, "_expected.csv") {
+				return nil // beside its chain
+			}
 			if strings.HasSuffix(name, taskTimes) {
 				tables = append(tables, name)
 				return nil
@@ -149,7 +152,7 @@ func fileCases(fsys fs.FS, name string, answers map[string]float64) ([]benchCase
 		if err != nil {
 			return nil, nil // a table of something else
 		}
-		return chainCases(strings.TrimSuffix(base, "_chain"), layers), nil
+		return chainCases(fsys, strings.TrimSuffix(name, "_chain.csv"), layers), nil
 	case strings.HasPrefix(base, "binpack") || strings.HasPrefix(base, "Falkenauer"):
 		list, err := instances.ReadBinPacking(bytes.NewReader(data), base)
 		if err != nil {
@@ -216,29 +219,6 @@ func layerCase(name string, g *instances.LayerGraph, known float64) benchCase {
 			return benchAnswer{Status: proved(l.Proved), Cost: l.Load, Bound: l.Bound, Steps: l.Steps}, err
 		},
 	}
-}
-
-// chainCases cut a profiled network into stages of least bottleneck.
-func chainCases(name string, layers []instances.ChainLayer) []benchCase {
-	var c partition.Chain
-	for _, l := range layers {
-		c.Work = append(c.Work, l.Forward+l.Backward)
-	}
-	var out []benchCase
-	for _, p := range []int{2, 3, 4, 8} {
-		speeds := make([]float64, p)
-		for i := range speeds {
-			speeds[i] = 1
-		}
-		out = append(out, benchCase{
-			Name: fmt.Sprintf("chain/%s on %d", name, p), Unit: "ms", Known: math.NaN(), Solvers: []string{"partition"},
-			Run: func(ctx context.Context, _ string, _ time.Duration) (benchAnswer, error) {
-				s, err := partition.Bottleneck(ctx, c, speeds)
-				return benchAnswer{Status: proved(s.Proved), Cost: s.Bottleneck, Bound: s.Bound}, err
-			},
-		})
-	}
-	return out
 }
 
 // dirCases reads the instances of a directory; an empty name has none.
