@@ -120,6 +120,8 @@ func TestFaultsOfJobFilesNameLineAndField(t *testing.T) {
 		"job \"a\" {\n  group \"g\" {\n    restart {\n      delay = \"soon\"\n    }\n    task \"t\" {}\n  }\n}":                             `x:4: delay: found "soon", allowed is a span of time such as 30s`,
 		"job \"a\" {\n  group \"g\" {\n    constraint {\n      attribute = \"x\"\n      operator = \"~\"\n    }\n    task \"t\" {}\n  }\n}": `x:3: constraint: operator "~"`,
 		"job \"a\" {\n  group \"g\" {\n    task \"t\" {\n      resources {\n        memory = \"much\"\n      }\n    }\n  }\n}":              `x:5: memory: found "much"`,
+		"job \"a\" {\n  dynamic \"group\" {\n  }\n  group \"g\" {\n    task \"t\" {}\n  }\n}":                                               `x:2: dynamic: found a generated group`,
+		"job \"a\" {\n  group \"g\" {\n    count = env(\"N\")\n    task \"t\" {}\n  }\n}":                                                   "x:3: ",
 		"job \"a\" {": "x:1: ",
 		"x = 1":       "x:1: found no job",
 	} {
@@ -259,6 +261,21 @@ spec:
 	require.NoError(t, err)
 	// cpu: init 100m+2 = 2.1 against 0.5+0.3, and the overhead; memory: 150+50.
 	assert.Equal(t, topology.Resources{CPU: 2150, Memory: 200 * topology.MiB, GPUs: 2, GPUMilli: 1000}, in.Jobs[0].Groups[0].Demand)
+}
+
+func TestADisruptionBudgetIsHowManyLeaveAtOnce(t *testing.T) {
+	for spec, want := range map[string]int{
+		"minAvailable: 3": 2, "minAvailable: 50%": 2, "maxUnavailable: 1": 1, "maxUnavailable: 40%": 2, "minAvailable: 5": 1,
+	} {
+		text := "kind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {" + spec + ", selector: {matchLabels: {app: d}}}\n---\n" +
+			"kind: Deployment\nmetadata: {name: d}\nspec: {replicas: 5, template: {metadata: {labels: {app: d}}, spec: {containers: [{}]}}}\n---\n" +
+			"kind: Deployment\nmetadata: {name: e, namespace: other}\nspec: {replicas: 5, template: {metadata: {labels: {app: d}}, spec: {containers: [{}]}}}\n"
+		in, err := Import("kubernetes", "x", strings.NewReader(text))
+		require.NoError(t, err)
+		require.NotNil(t, in.Jobs[0].Groups[0].Migrate, spec)
+		assert.Equal(t, want, in.Jobs[0].Groups[0].Migrate.MaxParallel, spec)
+		assert.Nil(t, in.Jobs[1].Groups[0].Migrate, "of another namespace")
+	}
 }
 
 func TestFaultsOfManifestsNameLineAndField(t *testing.T) {

@@ -29,7 +29,8 @@ type kubernetesFile struct {
 	classes  map[string]int // priority classes by name
 	fallback int            // priority of what names none
 	taints   []taint
-	asked    []int // priority of each job, as Kubernetes counts
+	asked    []int               // priority of each job, as Kubernetes counts
+	labels   []map[string]string // of the pods of each job
 }
 
 // A taint keeps away what does not tolerate it.
@@ -57,6 +58,11 @@ func readKubernetes(name string, data []byte) (*Imported, error) {
 	}
 	for _, n := range objects {
 		k.work(n)
+	}
+	for _, n := range objects {
+		if n.Text("kind") == "PodDisruptionBudget" {
+			k.budget(n)
+		}
 	}
 	k.rank()
 	for _, n := range docs {
@@ -187,7 +193,11 @@ func (k *kubernetesFile) work(n *spec.Node) {
 		}
 	case "Pod":
 		pod, labels = s, n.Get("metadata").Map("labels")
+	case "PriorityClass", "Node", "PodDisruptionBudget":
+		return
 	default:
+		k.warn(n, "%s %q has no meaning for placement and is left out", kind, n.At("metadata.name").Own())
+		n.Skip()
 		return
 	}
 	n.Text("apiVersion")
@@ -216,6 +226,54 @@ func (k *kubernetesFile) work(n *spec.Node) {
 	j.Groups = []Group{g}
 	k.out.Jobs = append(k.out.Jobs, j)
 	k.asked = append(k.asked, k.priority(pod))
+	k.labels = append(k.labels, labels)
+}
+
+// budget reads how many pods may leave at once, which is what migrate says of
+// the groups that it selects.
+func (k *kubernetesFile) budget(n *spec.Node) {
+	n.Text("apiVersion")
+	s := n.Get("spec")
+	prefix := ""
+	if ns := n.At("metadata.namespace").Own(); ns != "" && ns != "default" {
+		prefix = ns + "/"
+	}
+	name := n.At("metadata.name").Own()
+	for i := range k.out.Jobs {
+		j := &k.out.Jobs[i]
+		inside := strings.HasPrefix(j.Name, prefix) && (prefix != "" || !strings.Contains(j.Name, "/"))
+		if !inside || !selects(s.Get("selector"), k.labels[i]) {
+			continue
+		}
+		g := &j.Groups[0]
+		leaving := g.Count
+		if s.There("minAvailable") {
+			leaving = g.Count - shareOf(s.Get("minAvailable"), g.Count)
+		} else if s.There("maxUnavailable") {
+			leaving = shareOf(s.Get("maxUnavailable"), g.Count)
+		}
+		m := DefaultMigrate()
+		m.MaxParallel = max(leaving, 1)
+		if leaving < 1 {
+			k.warn(n, "budget %q lets no pod of %q leave; here one at a time may", name, j.Name)
+		}
+		g.Migrate = &m
+	}
+}
+
+// shareOf is a number of pods, or a percentage of count rounded up.
+func shareOf(n *spec.Node, count int) int {
+	text := n.Own()
+	digits, percent := strings.CutSuffix(text, "%")
+	x, err := strconv.Atoi(digits)
+	if err != nil || x < 0 || x > mostCount {
+		n.Fault("found %q, allowed is a number of pods or a percentage", text)
+		return 0
+	}
+	if percent {
+		x = (x*count + 99) / 100
+	}
+	return min(x, count)
 }
 
 // priority is that of a pod, as Kubernetes counts.

@@ -89,8 +89,21 @@ func nomadJobs(file string, root *spec.Node, blocks []*spec.Node) (*Imported, er
 	return out, uniqueJobs(file, out.Jobs)
 }
 
+// generated faults blocks that are generated, where they would have a meaning
+// for placement.
+func generated(n *spec.Node) {
+	kinds := []string{"group", "task", "constraint", "affinity", "spread", "network", "device", "resources", "restart",
+		"reschedule", "update", "migrate", "disconnect", "ephemeral_disk", "lifecycle", "port", "target"}
+	for _, d := range n.Each("dynamic") {
+		if kind := d.Text("name"); slices.Contains(kinds, kind) {
+			d.Fault("found a generated %s, allowed are blocks that are written out", kind)
+		}
+	}
+}
+
 func (r *nomadJob) read() {
 	n, j := r.n, r.job
+	generated(n)
 	j.Name = n.Text("name")
 	if id := n.Text("id"); id != "" {
 		j.Name = id
@@ -134,6 +147,7 @@ func (r *nomadJob) read() {
 const mostCount = 200_000
 
 func (r *nomadJob) group(n *spec.Node) Group {
+	generated(n)
 	g := Group{Name: n.Text("name"), Count: n.Int("count", 0, mostCount, 1), Meta: n.Map("meta")}
 	if n != nil && g.Name == "" {
 		n.Fault("found no name, allowed is a text")
@@ -173,6 +187,7 @@ func lastOf(n *spec.Node, name string) *spec.Node {
 }
 
 func (r *nomadJob) task(n *spec.Node, g *Group) Task {
+	generated(n)
 	t := Task{Name: n.Text("name"), Driver: n.Text("driver"), Meta: n.Map("meta")}
 	if t.Name == "" {
 		n.Fault("found no name, allowed is a text")
@@ -193,6 +208,7 @@ func (r *nomadJob) task(n *spec.Node, g *Group) Task {
 	}
 	t.Config = strings.Join(told, " ")
 	res := lastOf(n, "resources")
+	generated(res)
 	t.Cores = res.Int("cores", 0, 1<<16, 0)
 	if cpu := res.Int("cpu", 0, 1<<30, int(DefaultTaskCPU)); t.Cores == 0 {
 		t.CPU = topology.MHz(cpu)

@@ -174,25 +174,13 @@ func (r *hclReader) body(name string, b *hclsyntax.Body, labels []string) (*Node
 	}
 	sort.Slice(attributes, func(i, j int) bool { return attributes[i].SrcRange.Start.Byte < attributes[j].SrcRange.Start.Byte })
 	for _, a := range attributes {
-		v, err := r.value(a.Expr)
-		if err != nil {
-			return nil, err
-		}
-		budget := mostNodes
-		x, err := r.convert(a.Name, a.SrcRange.Start.Line, v, &budget)
-		if err != nil {
-			return nil, err
-		}
-		n.fields = append(n.fields, x)
+		n.fields = append(n.fields, r.attribute(a))
 	}
 	lists := map[string]*Node{}
 	for _, block := range b.Blocks {
 		line := block.TypeRange.Start.Line
-		switch block.Type {
-		case "variable", "locals":
+		if block.Type == "variable" || block.Type == "locals" {
 			continue
-		case "dynamic":
-			return nil, fault(r.doc.file, line, "dynamic: found a generated block, allowed are blocks that are written out")
 		}
 		item, err := r.body(block.Type, block.Body, block.Labels)
 		if err != nil {
@@ -208,6 +196,21 @@ func (r *hclReader) body(name string, b *hclsyntax.Body, labels []string) (*Node
 		list.list = append(list.list, item)
 	}
 	return n, nil
+}
+
+// attribute is the value of one attribute. One that cannot be evaluated is a
+// fault only for who asks for it: most have no meaning for placement.
+func (r *hclReader) attribute(a *hclsyntax.Attribute) *Node {
+	line := a.SrcRange.Start.Line
+	v, err := r.value(a.Expr)
+	if err == nil {
+		budget := mostNodes
+		var x *Node
+		if x, err = r.convert(a.Name, line, v, &budget); err == nil {
+			return x
+		}
+	}
+	return &Node{Line: line, name: a.Name, doc: r.doc, scalar: r.source(a.Expr), broken: err}
 }
 
 // mostText bounds what an expression may refer to, in bytes and members

@@ -32,6 +32,7 @@ type Node struct {
 	fields []*Node
 	kind   kind
 	used   bool
+	broken error // why the value is not known; scalar is its text then
 }
 
 type kind uint8
@@ -156,12 +157,22 @@ func snake(name string) string {
 	return b.String()
 }
 
-// Own is the text of the value itself, "" when it is no scalar.
+// Own is the text of the value itself, "" when it is no scalar. A value that is
+// not known is a fault, once it is asked for.
 func (n *Node) Own() string {
 	if n == nil {
 		return ""
 	}
 	n.used = true
+	if n.broken != nil {
+		n.doc.faults = append(n.doc.faults, n.broken)
+		return ""
+	}
+	return n.text()
+}
+
+// text is a scalar as text.
+func (n *Node) text() string {
 	switch x := n.scalar.(type) {
 	case string:
 		return x
@@ -192,8 +203,11 @@ func (n *Node) String() string {
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	}
-	return n.Own()
+	return n.text()
 }
+
+// Skip marks everything below the value as asked for.
+func (n *Node) Skip() { _ = n.String() }
 
 // There reports whether a field is there and not null.
 func (n *Node) There(name string) bool {
@@ -249,7 +263,11 @@ func (n *Node) Int(name string, low, high, fallback int) int {
 	if f == nil || f.kind == scalarKind && f.scalar == nil {
 		return fallback
 	}
-	x, err := strconv.ParseFloat(f.Own(), 64)
+	own := f.Own()
+	if f.broken != nil {
+		return fallback
+	}
+	x, err := strconv.ParseFloat(own, 64)
 	if f.kind != scalarKind || err != nil || x != math.Trunc(x) || !(x >= float64(low) && x <= float64(high)) {
 		f.Fault("found %s, allowed is a whole number from %d to %d", f.what(), low, high)
 		return fallback
@@ -263,7 +281,11 @@ func (n *Node) Bool(name string, fallback bool) bool {
 	if f == nil || f.kind == scalarKind && f.scalar == nil {
 		return fallback
 	}
-	b, err := strconv.ParseBool(f.Own())
+	own := f.Own()
+	if f.broken != nil {
+		return fallback
+	}
+	b, err := strconv.ParseBool(own)
 	if err != nil {
 		f.Fault("found %s, allowed is true or false", f.what())
 		return fallback
@@ -281,7 +303,11 @@ func (n *Node) Span(name string, fallback time.Duration) time.Duration {
 	if f == nil || f.kind == scalarKind && f.scalar == nil {
 		return fallback
 	}
-	d, err := time.ParseDuration(f.Own())
+	own := f.Own()
+	if f.broken != nil {
+		return fallback
+	}
+	d, err := time.ParseDuration(own)
 	if x, number := f.scalar.(float64); number {
 		err = nil
 		if d = time.Duration(x); math.Abs(x) > float64(longest) {
@@ -306,7 +332,7 @@ func (n *Node) what() string {
 	if n.scalar == nil {
 		return "null"
 	}
-	text := n.Own()
+	text := n.text()
 	const most = 60
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "..."

@@ -51,19 +51,37 @@ func TestHCLIsReadWithItsLinesAndReferences(t *testing.T) {
 func TestHCLRefusesWhatCostsMoreThanItsLength(t *testing.T) {
 	laughs := "locals {\n  a = \"" + strings.Repeat("x", 1<<17) + "\"\n  b = \"${local.a}${local.a}${local.a}\"\n}\n"
 	for text, want := range map[string]string{
-		"a = " + strings.Repeat("[", 1000):        "levels",
-		"a = " + strings.Repeat("!", 1000):        "levels",
-		"a = [for x in [1, 2]: x]":                "for expression",
-		laughs:                                    "references to more than",
-		"dynamic \"group\" {\n}":                  "dynamic",
-		"variable \"x\" {}":                       "no default",
-		"locals {\n a = local.b\n b = local.a\n}": "circle",
-		"a = foo":                        "allowed are var.NAME",
-		"a = nothing(1)":                 "nothing",
-		strings.Repeat("#", mostBytes+1): "bytes",
+		"a = " + strings.Repeat("[", 1000):                  "levels",
+		"a = " + strings.Repeat("!", 1000):                  "levels",
+		"variable \"x\" {}":                                 "no default",
+		"locals {\n a = local.b\n b = local.a\n}":           "circle",
+		strings.Repeat("#", mostBytes+1):                    "bytes",
+		"a = " + strings.Repeat("- ", 1<<18) + "1":          "operators",
+		"a = " + strings.Repeat("1+", 1<<18) + "1":          "operators",
+		"a = " + strings.Repeat("true ? 1 : ", 1<<15) + "1": "operators",
+		"a = local" + strings.Repeat(".a", 1<<18):           "operators",
+		laughs: "references to more than",
 	} {
 		_, err := HCL("x", []byte(text))
 		assert.ErrorContains(t, err, want)
+	}
+}
+
+func TestWhatCannotBeEvaluatedIsAFaultForWhoAsks(t *testing.T) {
+	for text, want := range map[string]string{
+		"a = [for x in [1, 2]: x]": "for expression",
+		"a = foo":                  "allowed are var.NAME",
+		"a = nothing(1)":           "nothing",
+		"a = foo + 1":              "allowed are var.NAME",
+	} {
+		n, err := HCL("x", []byte("b = 1\n"+text))
+		require.NoError(t, err)
+		assert.Equal(t, []string{"line 1: b", "line 2: a"}, n.Unused())
+		assert.Equal(t, "{b: 1, "+strings.Replace(text, "a = ", "a: ", 1)+"}", n.String())
+		require.NoError(t, n.Err())
+		assert.Equal(t, 7, n.Int("a", 0, 9, 7))
+		assert.ErrorContains(t, n.Err(), want)
+		assert.ErrorContains(t, n.Err(), "x:2: ")
 	}
 }
 
