@@ -20,7 +20,7 @@ type ControlPlaneSpec struct {
 	DecisionTime, PlacementTime, VerifyTime, CommitTime time.Duration
 	NackTimeout                                         time.Duration
 	DeliveryLimit, ServiceAttempts, BatchAttempts       int
-	PeekLast                                            bool
+	PeekLast, WakeFirst                                 bool
 	Preempts                                            []workloads.JobType
 	ReportTime                                          time.Duration
 	PullRate                                            topology.BytesPerSecond
@@ -44,7 +44,7 @@ func (b *builder) controlPlane(f *File, events []workloads.Event) *ControlPlaneS
 		DecisionTime: time.Duration(c.DecisionTime), PlacementTime: time.Duration(c.PlacementTime),
 		VerifyTime: time.Duration(c.VerifyTime), CommitTime: time.Duration(c.CommitTime),
 		NackTimeout: time.Duration(c.NackTimeout), DeliveryLimit: c.DeliveryLimit,
-		ServiceAttempts: c.ServiceAttempts, BatchAttempts: c.BatchAttempts, PeekLast: c.PeekLast,
+		ServiceAttempts: c.ServiceAttempts, BatchAttempts: c.BatchAttempts, PeekLast: c.PeekLast, WakeFirst: c.Wake == "first",
 		ReportTime: time.Duration(c.ReportTime), PullRate: topology.BytesPerSecond(c.PullRate), Home: c.Home,
 		Forwarding: time.Duration(c.Forwarding), SubmitRetry: time.Duration(c.SubmitRetry),
 	}

@@ -33,6 +33,11 @@ type ControlPlane struct {
 	// Preemption says which types of job may evict work of a priority lower by
 	// 10 or more.
 	Preemption Preemption `json:"preemption,omitempty" default:"{}"`
+	// Wake says whose blocked evaluations room wakes: class, all whom the class of
+	// the node does not rule out, as HashiCorp does; or first, the oldest of
+	// each kind that could take the room, and the next once that is placed. Who
+	// gets the room is the same; schedulers work less in vain.
+	Wake string `json:"wake,omitempty" default:"class" enum:"class,first"`
 	// ReportTime passes until the servers know what a node did.
 	ReportTime Duration `json:"report_time,omitempty" default:"200ms"`
 	// PullRate is how fast a node fetches an image that it does not have.

@@ -105,7 +105,7 @@ func TestTheTutorialIsBerkeleys(t *testing.T) {
 }
 
 func TestShippedScenariosLoad(t *testing.T) {
-	assert.Equal(t, []string{"canary", "drain", "edge-upload", "emotion", "llm", "mm1", "moving-link", "node-lost", "openb", "plan-conflict", "preemption", "region-outage", "rush-hour", "shop", "smart-city", "squares", "tutorial",
+	assert.Equal(t, []string{"canary", "day", "drain", "edge-upload", "emotion", "llm", "mm1", "moving-link", "node-lost", "openb", "plan-conflict", "preemption", "region-outage", "rush-hour", "shop", "smart-city", "squares", "tutorial",
 		"validate-chain-heavy", "validate-chain-light", "validate-chain-medium", "validate-contended", "validate-dag", "validate-priorities", "validate-slow-link"}, Shipped())
 	size := func(s *Scenario) string {
 		return fmt.Sprint(len(s.Topology.Nodes()), " ", len(s.Topology.Links()), " ", len(s.Workload.Pipelines), " ", len(s.Workload.Jobs))

@@ -36,6 +36,7 @@ func (p *plan) controlOptions() controlplane.Options {
 		Workers: c.Workers, DecisionTime: orNone(c.DecisionTime), PlacementTime: orNone(c.PlacementTime),
 		VerifyTime: orNone(c.VerifyTime), CommitTime: orNone(c.CommitTime), NackTimeout: c.NackTimeout,
 		Broker:          controlplane.BrokerOptions{DeliveryLimit: c.DeliveryLimit, PeekLast: c.PeekLast},
+		WakeFirst:       c.WakeFirst,
 		ServiceAttempts: c.ServiceAttempts, BatchAttempts: c.BatchAttempts,
 		ReportTime: orNone(c.ReportTime), PullRate: c.PullRate, Home: c.Home, Forwarding: orNone(c.Forwarding), SubmitRetry: c.SubmitRetry,
 	}

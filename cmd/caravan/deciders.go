@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"caravan/scenarios"
@@ -112,10 +113,7 @@ func (d *chainDecider) Place(i controlplane.Instance) (controlplane.Choice, bool
 	if i.Job != d.begun {
 		d.start(i.Job)
 	}
-	o := binpack.Options{Penalty: i.Avoid}
-	if i.Node != topology.None {
-		o.Only = []topology.NodeID{i.Node}
-	}
+	o := binpack.Options{Penalty: i.Avoid, Only: i.Only}
 	if i.Previous != cluster.NoAlloc && i.Job.Groups[i.Group].StickyDisk {
 		o.Preferred = []topology.NodeID{d.view.Alloc(i.Previous).Node}
 	}
@@ -150,11 +148,7 @@ func (d *kubernetesDecider) Begin(v cluster.View, e controlplane.Request) {
 }
 
 func (d *kubernetesDecider) Place(i controlplane.Instance) (controlplane.Choice, bool) {
-	var only []topology.NodeID
-	if i.Node != topology.None {
-		only = []topology.NodeID{i.Node}
-	}
-	c, ok := d.scheduler.Select(i.Job, i.Group, only, d.req.Preempt)
+	c, ok := d.scheduler.Select(i.Job, i.Group, i.Only, d.req.Preempt)
 	out := controlplane.Choice{Node: c.Node, Amount: c.Held, Grant: c.Grant, Score: c.Score}
 	for _, a := range c.Evict {
 		out.Evict = append(out.Evict, a.ID)
@@ -251,7 +245,7 @@ func (s *scan) Place(i controlplane.Instance) (controlplane.Choice, bool) {
 
 // usable reports whether an instance may go to node n at all.
 func (s *scan) usable(i controlplane.Instance, n topology.NodeID) bool {
-	return (i.Node == topology.None || i.Node == n) && s.view.Standing(n).Takes() && s.Serves(i.Job, i.Group, n)
+	return (i.Only == nil || slices.Contains(i.Only, n)) && s.view.Standing(n).Takes() && s.Serves(i.Job, i.Group, n)
 }
 
 // fits tries node n. Its score is how full its fuller resource gets.

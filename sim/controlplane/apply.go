@@ -38,7 +38,7 @@ func (g *region) verified(epoch uint16) {
 		g.check()
 		return
 	}
-	p.refused = Refused(g.optimistic(), &p.Plan)
+	p.refused, _ = Apply(g.optimistic(), &p.Plan) // the next pass sees the newest state in any case
 	p.verified = true
 	g.launch()
 }
@@ -78,9 +78,6 @@ func (g *region) committed(epoch uint16) {
 	if len(p.refused) > 0 {
 		g.run.stats.partial++
 		g.run.stats.refusedNodes += len(p.refused)
-		for i := range g.jobs[p.Job].groups { // what it refused took no room
-			g.jobs[p.Job].groups[i].refused = -1
-		}
 		if g.told() {
 			g.tellJob("plan-refused", g.jobs[p.Job], fmt.Sprintf("the plan of worker %d does not fit %s any more", p.worker, g.nodeNames(p.refused)))
 		}
@@ -144,6 +141,9 @@ func (g *region) stopped(h *cluster.Halt) {
 		g.run.stats.gone(g, a, g.state.Alloc(h.Alloc))
 		g.pruned(h.Alloc)
 		g.settleNode(a.node)
+		if g.state.Standing(a.node).Takes() {
+			g.free(a.node)
+		}
 	}
 	if j := g.jobs[a.job]; a.migrate && j.kind == Batch {
 		s := j.groups[a.group].slot(a.index) // is not replaced

@@ -1,5 +1,12 @@
 package controlplane
 
+import (
+	"cmp"
+	"slices"
+
+	"caravan/topology"
+)
+
 // blockedEvals holds the evaluations that found no room, until room appears
 // where it may help them: on a node of a computed class that is not known to
 // be unfit. One evaluation of a job waits, the newest; for jobs that run on
@@ -8,24 +15,29 @@ package controlplane
 // Jobs that ask the same of a node share a shape, and wake together.
 type blockedEvals struct {
 	shapes    []blockedShape
+	active    []int32 // shapes that somebody waits in, in order of number
 	byJob     map[int32]*Evaluation
 	bySystem  map[systemKey]*Evaluation
 	onNode    map[int32][]systemKey // those that wait for a node, in order of arrival
-	at        map[*Evaluation]blockedAt
-	unblocked []uint64 // by class: index of the state at the last wake-up
-	any       uint64   // the greatest of them
+	unblocked []uint64              // by class: index of the state at the last wake-up
+	any       uint64                // the greatest of them
 }
 
 type systemKey struct{ job, node int32 }
 
-// A blockedAt is where an evaluation stands among those of its shape.
-type blockedAt struct{ shape, position int32 }
-
-// A blockedShape is what the evaluations of equal constraints have in common.
+// A blockedShape is what the evaluations of jobs that ask the same have in
+// common.
 type blockedShape struct {
+	learned  bool      // the verdicts are known
 	eligible []verdict // by class
 	escaped  bool      // constraints that the class does not tell: any class may do
 	waiting  []*Evaluation
+	// known is set when the shape has once found no node: since then open, and
+	// what was freed past the position seen in the log of frees, are the only
+	// nodes that could take it.
+	known bool
+	open  []topology.NodeID
+	seen  int
 }
 
 // A verdict is whether a class of nodes satisfies constraints.
@@ -38,10 +50,7 @@ const (
 )
 
 func newBlocked() *blockedEvals {
-	return &blockedEvals{
-		byJob: map[int32]*Evaluation{}, bySystem: map[systemKey]*Evaluation{},
-		onNode: map[int32][]systemKey{}, at: map[*Evaluation]blockedAt{},
-	}
+	return &blockedEvals{byJob: map[int32]*Evaluation{}, bySystem: map[systemKey]*Evaluation{}, onNode: map[int32][]systemKey{}}
 }
 
 // shape is the entry of a shape, made when first asked for.
@@ -52,7 +61,7 @@ func (b *blockedEvals) shape(i int32) *blockedShape {
 	return &b.shapes[i]
 }
 
-// mark notes what a scheduler found out about a class.
+// mark notes what is known about a class.
 func (s *blockedShape) mark(class int32, v verdict) {
 	for int(class) >= len(s.eligible) {
 		s.eligible = append(s.eligible, unseen)
@@ -89,33 +98,47 @@ func (b *blockedEvals) block(e *Evaluation, shape int32) (missed bool, cancelled
 	if cancelled = b.byJob[e.Job]; cancelled != nil {
 		b.remove(cancelled)
 	}
+	e.shape = shape
 	b.byJob[e.Job] = e
-	b.at[e] = blockedAt{shape, int32(len(s.waiting))}
-	s.waiting = append(s.waiting, e)
+	if len(s.waiting) == 0 {
+		at, _ := slices.BinarySearch(b.active, shape)
+		b.active = slices.Insert(b.active, at, shape)
+	}
+	at, _ := slices.BinarySearchFunc(s.waiting, e, older)
+	s.waiting = slices.Insert(s.waiting, at, e)
 	return false, cancelled
+}
+
+// older orders those of one shape: by the age of their job's first evaluation.
+func older(e, f *Evaluation) int {
+	return cmp.Or(cmp.Compare(e.CreateIndex, f.CreateIndex), cmp.Compare(e.Job, f.Job))
 }
 
 // remove takes an evaluation that waits for any node out.
 func (b *blockedEvals) remove(e *Evaluation) {
-	at := b.at[e]
-	s := &b.shapes[at.shape]
-	last := len(s.waiting) - 1
-	moved := s.waiting[last]
-	s.waiting[at.position] = moved
-	b.at[moved] = at
-	s.waiting[last] = nil
-	s.waiting = s.waiting[:last]
-	delete(b.at, e)
+	s := &b.shapes[e.shape]
+	if at, ok := slices.BinarySearchFunc(s.waiting, e, older); ok {
+		s.waiting = slices.Delete(s.waiting, at, at+1)
+	}
 	delete(b.byJob, e.Job)
+	b.retire(e.shape)
+}
+
+// retire takes a shape in which nobody waits any more off the active ones.
+func (b *blockedEvals) retire(shape int32) {
+	if len(b.shapes[shape].waiting) > 0 {
+		return
+	}
+	if at, ok := slices.BinarySearch(b.active, shape); ok {
+		b.active = slices.Delete(b.active, at, at+1)
+	}
 }
 
 // forget drops what waits for a job, as when it is stopped.
-func (b *blockedEvals) forget(job int32) *Evaluation {
-	e := b.byJob[job]
-	if e != nil {
+func (b *blockedEvals) forget(job int32) {
+	if e := b.byJob[job]; e != nil {
 		b.remove(e)
 	}
-	return e
 }
 
 // note records that room appeared on a class of nodes, seen at index, for
@@ -127,24 +150,34 @@ func (b *blockedEvals) note(class int32, index uint64) {
 	b.unblocked[class], b.any = index, index
 }
 
-// unblock wakes whom room on a class of nodes, seen at index, may help and
-// appends them to woken.
-func (b *blockedEvals) unblock(class int32, index uint64, woken []*Evaluation) []*Evaluation {
-	b.note(class, index)
-	for i := range b.shapes {
+// unblock wakes whom room on a class of nodes may help and appends them to
+// woken.
+func (b *blockedEvals) unblock(class int32, woken []*Evaluation) []*Evaluation {
+	for _, i := range slices.Clone(b.active) {
 		s := &b.shapes[i]
-		if len(s.waiting) == 0 || !s.wakes(class) {
+		if !s.wakes(class) {
 			continue
 		}
 		for _, e := range s.waiting {
-			delete(b.at, e)
 			delete(b.byJob, e.Job)
 		}
 		woken = append(woken, s.waiting...)
 		clear(s.waiting)
 		s.waiting = s.waiting[:0]
+		b.retire(i)
 	}
 	return woken
+}
+
+// first wakes the oldest of a shape, nil when nobody waits in it.
+func (b *blockedEvals) first(shape int32) *Evaluation {
+	s := b.shape(shape)
+	if len(s.waiting) == 0 {
+		return nil
+	}
+	e := s.waiting[0]
+	b.remove(e)
+	return e
 }
 
 // unblockNode wakes the jobs of every node that wait for this one.

@@ -16,8 +16,8 @@ func TestBlockedWakesEligibleUnseenAndEscaped(t *testing.T) {
 	stays, goes := &Evaluation{Job: 1, Node: -1}, &Evaluation{Job: 2, Node: -1}
 	b.block(stays, 0)
 	b.block(goes, 1)
-	assert.Equal(t, []*Evaluation{goes}, b.unblock(0, 5, nil))
-	assert.Equal(t, []*Evaluation{stays}, b.unblock(2, 6, nil), "an unseen class may do")
+	assert.Equal(t, []*Evaluation{goes}, unblock(b, 0, 5))
+	assert.Equal(t, []*Evaluation{stays}, unblock(b, 2, 6), "an unseen class may do")
 	assert.Zero(t, b.len())
 }
 
@@ -28,13 +28,13 @@ func TestBlockedKeepsTheNewestOfAJob(t *testing.T) {
 	missed, cancelled := b.block(second, 0)
 	require.False(t, missed)
 	assert.Same(t, first, cancelled)
-	assert.Equal(t, []*Evaluation{second}, b.unblock(0, 1, nil))
+	assert.Equal(t, []*Evaluation{second}, unblock(b, 0, 1))
 }
 
 func TestBlockedCatchesWhatHappenedMeanwhile(t *testing.T) {
 	b := newBlocked()
 	b.shape(0).mark(0, ineligible)
-	b.unblock(0, 10, nil)
+	unblock(b, 0, 10)
 	missed, _ := b.block(&Evaluation{Job: 1, Node: -1, snapshot: 9}, 0)
 	assert.False(t, missed, "room on a class that is no use")
 	missed, _ = b.block(&Evaluation{Job: 2, Node: -1, snapshot: 9}, 1)
@@ -48,7 +48,12 @@ func TestBlockedSystemJobsWaitForANode(t *testing.T) {
 	here, there := &Evaluation{Job: 1, Node: 3}, &Evaluation{Job: 1, Node: 4}
 	b.block(here, 0)
 	b.block(there, 0)
-	assert.Empty(t, b.unblock(0, 1, nil))
+	assert.Empty(t, unblock(b, 0, 1))
 	assert.Equal(t, []*Evaluation{here}, b.unblockNode(3, nil))
 	assert.Equal(t, 1, b.len())
+}
+
+func unblock(b *blockedEvals, class int32, index uint64) []*Evaluation {
+	b.note(class, index)
+	return b.unblock(class, nil)
 }

@@ -52,6 +52,11 @@ type Options struct {
 	// Attempts of service and system jobs, and of batch jobs, to get a plan
 	// committed without progress. Default 5 and 2.
 	ServiceAttempts, BatchAttempts int
+	// WakeFirst wakes, when room appears, the oldest of those that ask the same
+	// and could take it, and the next once that one is placed, in place of all
+	// whom the class of the node does not rule out. Who is placed is the same
+	// but for the time that schedulers spend in vain. Default off.
+	WakeFirst bool
 	// Preempt allows evictions, by scheduler.
 	Preempt [kinds]bool
 	// ReportTime passes until the servers know what a client did. Default

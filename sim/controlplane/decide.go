@@ -38,8 +38,8 @@ type Instance struct {
 	Job   *workloads.Job // the version to run, most often that of the request
 	Group int            // position in Job
 	Index int
-	// Node is the only one that may take it, topology.None for any.
-	Node topology.NodeID
+	// Only lists the nodes that may take it; nil is every node.
+	Only []topology.NodeID
 	// Avoid lists the nodes where it failed before.
 	Avoid []topology.NodeID
 	// Previous is whom it replaces, cluster.NoAlloc for nobody.

@@ -63,7 +63,7 @@ func (g *region) proposeDeployment(j *job) int32 {
 			dg.update = j.spec().UpdateOf(at)
 		}
 		if dg.update.MaxParallel == 0 {
-			dg.total = 0
+			dg.total, dg.update = 0, workloads.Update{}
 		}
 		if dg.update.Canary > 0 && g.replacesAny(j, i) {
 			dg.canaries = min(dg.update.Canary, dg.total)

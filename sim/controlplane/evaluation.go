@@ -62,6 +62,7 @@ type Evaluation struct {
 	queuedAt   time.Duration // when it became ready, or will
 	deliveries int
 	token      uint64 // of the delivery under way, 0 without one
+	shape      int32  // of its job, while it is blocked
 	snapshot   uint64 // index of the state in which a blocked one failed
 }
 

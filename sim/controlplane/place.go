@@ -1,6 +1,7 @@
 package controlplane
 
 import (
+	"slices"
 	"strconv"
 
 	"caravan/topology"
@@ -43,12 +44,24 @@ func (r *reconciler) place() {
 
 // placeOne adds one placement to the plan; ok is false when no node takes it.
 func (r *reconciler) placeOne(w *want) (why string, ok bool) {
-	g, grp := r.g, &r.j.groups[r.group]
+	g := r.g
 	spec := r.j.versions[w.version].spec
 	at := r.j.position(w.version, r.group)
-	if w.node == topology.None && w.stop == cluster.NoAlloc && r.stillFull(grp, &spec.Groups[at]) {
-		grp.refused = len(g.freed)
-		return "as before", false
+	only := r.only[:0]
+	if w.node != topology.None {
+		only = append(only, w.node)
+	} else if w.stop == cluster.NoAlloc {
+		list, known := r.candidates()
+		if known && len(list) == 0 {
+			return "as before", false
+		}
+		if known && len(list) <= fewOpen {
+			only = append(only, list...)
+		}
+	}
+	r.only = only
+	if len(only) == 0 {
+		only = nil
 	}
 	if !r.begun {
 		r.begun = true
@@ -62,17 +75,14 @@ func (r *reconciler) placeOne(w *want) (why string, ok bool) {
 	}
 	r.p.looked++
 	c, ok := g.decider.Place(Instance{
-		Job: spec, Group: at, Index: int(w.index), Node: w.node, Avoid: r.avoid(w), Previous: w.previous,
+		Job: spec, Group: at, Index: int(w.index), Only: only, Avoid: r.avoid(w), Previous: w.previous,
 	})
 	if !ok {
 		if w.stop != cluster.NoAlloc {
 			r.p.Unstop(g.state.Alloc(w.stop))
-		} else if w.node == topology.None {
-			grp.refused = len(g.freed)
 		}
 		return c.Why, false
 	}
-	grp.refused = -1
 	r.add(w, spec, at, c)
 	return "", true
 }
@@ -106,28 +116,53 @@ func (r *reconciler) avoid(w *want) []topology.NodeID {
 	return out
 }
 
-// mostFreed bounds the nodes that are looked at in place of asking again.
-const mostFreed = 64
+// mostOpen bounds the nodes that are kept in mind as candidates; past it every
+// node is asked again. Up to fewOpen the decider is told of them: it would look
+// at no more nodes that fit in any case.
+const (
+	mostOpen = 256
+	fewOpen  = 2
+)
 
-// stillFull reports whether a group that found no node before cannot find one
-// now: nothing in the plan makes room, and no node where room appeared since
-// then would have enough even without all that could be evicted.
-func (r *reconciler) stillFull(grp *group, t *workloads.Group) bool {
-	if grp.refused < 0 || len(r.p.Stops) > 0 || len(r.g.freed)-grp.refused > mostFreed {
-		return false
+// candidates lists the only nodes that could take an instance of the job, when
+// known says that all others were tried in vain and nothing was freed there
+// since: placements only take room, and what they take could be evicted before
+// as after. Nothing is known of a job with stops in its plan.
+func (r *reconciler) candidates() (list []topology.NodeID, known bool) {
+	g, spec := r.g, r.j.spec()
+	s := g.blocked.shape(r.j.versions[r.j.current()].shape)
+	if !s.known || len(spec.Groups) != 1 || len(r.p.Stops) > 0 {
+		return nil, false
 	}
-	ask := cluster.Amount{CPU: t.Demand.CPU, Memory: t.Demand.Memory, Disk: t.Demand.Disk}
-	for _, n := range r.g.freed[grp.refused:] {
-		if r.mayTake(n, ask) {
-			return false
+	for _, n := range g.freed[s.seen:] {
+		if !slices.Contains(s.open, n) {
+			s.open = append(s.open, n)
+		}
+		if len(s.open) > mostOpen {
+			s.known = false
+			return nil, false
 		}
 	}
-	return true
+	s.seen = len(g.freed)
+	ask := askOf(&spec.Groups[0])
+	s.open = slices.DeleteFunc(s.open, func(n topology.NodeID) bool { return !g.mayTake(n, cluster.NoJob, spec, ask) })
+	return s.open, true
 }
 
-// mayTake reports whether node n could have room for an amount.
-func (r *reconciler) mayTake(n topology.NodeID, ask cluster.Amount) bool {
-	g := r.g
+// apart reports whether the job's instances keep a distance from each other, so
+// that what one job finds says nothing of another.
+func apart(spec *workloads.Job) bool {
+	distinct := func(c workloads.Constraint) bool { return c.Distinct() }
+	return slices.ContainsFunc(spec.Constraints, distinct) || slices.ContainsFunc(spec.Groups[0].Constraints, distinct)
+}
+
+func askOf(t *workloads.Group) cluster.Amount {
+	return cluster.Amount{CPU: t.Demand.CPU, Memory: t.Demand.Memory, Disk: t.Demand.Disk}
+}
+
+// mayTake reports whether node n could have room for an amount that a job asks,
+// which evicts no instances of its own.
+func (g *region) mayTake(n topology.NodeID, id cluster.JobID, spec *workloads.Job, ask cluster.Amount) bool {
 	if !g.state.Standing(n).Takes() {
 		return false
 	}
@@ -135,11 +170,11 @@ func (r *reconciler) mayTake(n topology.NodeID, ask cluster.Amount) bool {
 	if free.Covers(ask) {
 		return true
 	}
-	if !g.run.c.Preempt[r.j.kind] {
+	if !g.run.c.Preempt[kindOf(spec.Type)] {
 		return false
 	}
-	for _, id := range g.state.On(n) {
-		if s := g.state.Alloc(id); s.Priority() < r.j.spec().Priority {
+	for _, a := range g.state.On(n) {
+		if s := g.state.Alloc(a); s.Job != id && spec.Priority-s.Priority() >= preemptionGap {
 			if free = free.Plus(s.Amount); free.Covers(ask) {
 				return true
 			}

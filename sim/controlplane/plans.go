@@ -23,6 +23,7 @@ type plan struct {
 	// opens is the deployment that the plan begins, closes the one that it
 	// ends; -1 is none.
 	opens, closes int32
+	freed         int // length of the log of frees at the snapshot
 	looked        int // instances that a node was looked for
 	unplaced      []unplaced
 	refused       []topology.NodeID // by the applier
@@ -69,19 +70,21 @@ func (q *planQueue) pop() *plan {
 	return q.heap.pop()
 }
 
-// Refused lists the nodes of a plan on which it does not fit the state, each
-// looked at by itself; of a plan that goes all at once it is every node if it
-// is any.
-func Refused(s *cluster.State, p *cluster.Plan) []topology.NodeID {
-	var out []topology.NodeID
+// Apply checks a plan against the state as it has become, node by node, and
+// lists the nodes on which it is refused: those where it does not fit, or every
+// node if it is any and the plan goes all at once. Refresh is then the index of
+// the state that the scheduler must have seen before it tries again.
+func Apply(s *cluster.State, p *cluster.Plan) (refused []topology.NodeID, refresh uint64) {
 	nodes := p.Nodes()
 	for _, n := range nodes {
-		if s.Verify(p, n) != "" {
-			if p.AllAtOnce {
-				return nodes
-			}
-			out = append(out, n)
+		if s.Verify(p, n) == "" {
+			continue
 		}
+		refresh = s.Index()
+		if p.AllAtOnce {
+			return nodes, refresh
+		}
+		refused = append(refused, n)
 	}
-	return out
+	return refused, refresh
 }

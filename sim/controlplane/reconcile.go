@@ -51,7 +51,8 @@ type reconciler struct {
 	destructive []cluster.AllocID
 	taken       []bool // by index
 	wants       []want
-	followAt    time.Duration // of the last follow-up evaluation of the pass
+	only        []topology.NodeID // scratch
+	followAt    time.Duration     // of the last follow-up evaluation of the pass
 }
 
 // reconcile compares what a job wants with what it has and plans the
@@ -88,6 +89,9 @@ func (r *reconciler) reset(i int) {
 	r.policy = workloads.Disconnect{}
 	if at := r.j.position(r.j.current(), i); at >= 0 {
 		r.update, r.policy = r.j.spec().UpdateOf(at), r.j.spec().DisconnectOf(at)
+	}
+	if r.update.MaxParallel == 0 { // replaces everything at once, without a deployment
+		r.update = workloads.Update{}
 	}
 	if d := r.j.active; d >= 0 && r.g.deployments[d].version == r.j.current() && r.g.deployments[d].status != deploySuccessful {
 		r.deployment = d
@@ -387,7 +391,8 @@ func (r *reconciler) missing() {
 	}
 	d := r.deploymentState()
 	held := d != nil && (d.status == deployFailed || d.canarying(r.group))
-	canarying := r.update.Canary > 0 && r.j.kind == Service && len(r.destructive) > 0 && (d == nil || !d.groups[r.group].promoted)
+	canarying := r.update.Canary > 0 && r.j.kind == Service &&
+		(len(r.destructive) > 0 && (d == nil || !d.groups[r.group].promoted) || d != nil && d.canarying(r.group))
 	held = held || canarying
 	lacking := r.lacking(held)
 	switch {

@@ -45,8 +45,8 @@ type region struct {
 	dueAt       time.Duration // of the next wake-up for delayed evaluations; 0 is none
 	draining    []topology.NodeID
 	drainAt     time.Duration // of the drainer's next look; 0 is none
-	// freed is the log of where room appeared, by which a placement that failed
-	// is known to fail again.
+	// freed is the log of where room appeared, which tells where a placement
+	// that failed can be tried again.
 	freed   []topology.NodeID
 	woken   []*Evaluation // scratch
 	scratch reconciler
@@ -121,21 +121,21 @@ func (g *region) node(n topology.NodeID) *node { return &g.run.nodes[n] }
 func (g *region) register(spec *workloads.Job) {
 	j := g.byName[spec.Name]
 	if j == nil {
-		j = &job{name: spec.Name, id: g.state.Submit(spec), active: -1}
+		j = &job{name: spec.Name, id: g.state.Submit(spec), active: -1, priority: g.run.stats.priority(spec.Priority)}
 		g.jobs = append(g.jobs, j)
 		g.byName[spec.Name] = j
 	} else {
 		g.state.Resubmit(j.id, spec, false)
 	}
 	j.kind, j.stopped = kindOf(spec.Type), false
-	j.priority = g.run.stats.priority(spec.Priority)
+	g.reclass(j, g.run.stats.priority(spec.Priority))
 	v := version{spec: spec, shape: g.shape(spec)}
 	for i := range j.groups {
 		v.at = append(v.at, int16(positionOf(spec, j.groups[i].name)))
 	}
 	for i := range spec.Groups {
 		if !containsGroup(j.groups, spec.Groups[i].Name) {
-			j.groups = append(j.groups, group{name: spec.Groups[i].Name, refused: -1})
+			j.groups = append(j.groups, group{name: spec.Groups[i].Name})
 			v.at = append(v.at, int16(i))
 		}
 	}
@@ -145,6 +145,30 @@ func (g *region) register(spec *workloads.Job) {
 	}
 	g.want(j)
 	g.evaluate(j, JobRegister)
+}
+
+// reclass moves what works and what lacks of a job to another priority.
+func (g *region) reclass(j *job, to int) {
+	from := j.priority
+	j.priority = to
+	if from == to {
+		return
+	}
+	s := &g.run.stats
+	for i := range j.groups {
+		for k := range j.groups[i].slots {
+			if j.groups[i].slots[k].wantedAt >= 0 {
+				s.lack(from, -1)
+				s.lack(to, +1)
+			}
+		}
+	}
+	for id := range g.allocs {
+		if a := &g.allocs[id]; a.job == int32(j.id) && a.phase == working {
+			s.working(from, -1)
+			s.working(to, +1)
+		}
+	}
 }
 
 // describe is a version of a job in a few words.
@@ -184,7 +208,6 @@ func containsGroup(groups []group, name string) bool {
 func (g *region) want(j *job) {
 	for i := range j.groups {
 		x := &j.groups[i]
-		x.refused = -1
 		if j.kind.everywhere() {
 			continue
 		}
@@ -207,15 +230,17 @@ func (g *region) want(j *job) {
 	}
 }
 
-// shape numbers the constraints of a job, as far as they decide where it may
-// run.
+// shape numbers what a job asks of nodes: equal shapes find room or none
+// together.
 func (g *region) shape(spec *workloads.Job) int32 {
 	var b strings.Builder
+	fmt.Fprintf(&b, "%s %d %q %q|", spec.Type, spec.Priority, spec.Datacenters, spec.Pool)
 	for i := range spec.Groups {
 		x := &spec.Groups[i]
-		fmt.Fprintf(&b, "%v|", x.Constraints)
+		fmt.Fprintf(&b, "%v %v %v|", x.Demand, x.Constraints, x.Networks)
 		for k := range x.Tasks {
-			fmt.Fprintf(&b, "%q %v|", x.Tasks[k].Driver, x.Tasks[k].Devices)
+			t := &x.Tasks[k]
+			fmt.Fprintf(&b, "%q %d %v %v|", t.Driver, t.Cores, t.Devices, t.Networks)
 		}
 	}
 	key := b.String()
@@ -224,32 +249,36 @@ func (g *region) shape(spec *workloads.Job) int32 {
 		s = int32(len(g.shapeOf))
 		g.shapes[key] = s
 		g.shapeOf = append(g.shapeOf, spec)
-		g.learn(s, spec)
 	}
 	return s
 }
 
-// learn tries the constraints of a shape on the nodes: a class is ineligible
-// when none of the job's groups may run on any of its nodes, and the shape has
+// learned is the entry of a job's shape with its verdicts: a class is
+// ineligible when none of the groups may run on its nodes, and the shape has
 // escaped the classes when nodes of one class differ.
-func (g *region) learn(s int32, spec *workloads.Job) {
-	entry := g.blocked.shape(s)
+func (g *region) learned(j *job) *blockedShape {
+	entry := g.blocked.shape(j.versions[j.current()].shape)
+	if entry.learned {
+		return entry
+	}
+	entry.learned = true
+	spec := j.spec()
 	for _, n := range g.members {
 		class := int32(g.run.c.Fleet.Machine(n).Class)
-		serves := false
-		for i := range spec.Groups {
-			serves = serves || g.decider.Serves(spec, i, n)
-		}
 		v := ineligible
-		if serves {
-			v = eligible
+		for i := range spec.Groups {
+			if g.decider.Serves(spec, i, n) {
+				v = eligible
+				break
+			}
 		}
 		if int(class) < len(entry.eligible) && entry.eligible[class] != unseen && entry.eligible[class] != v {
 			entry.escaped = true
-			return
+			return entry
 		}
 		entry.mark(class, v)
 	}
+	return entry
 }
 
 // stop ends a job: its instances stop.
@@ -261,7 +290,7 @@ func (g *region) stop(j *job) {
 	g.state.Resubmit(j.id, j.spec(), true)
 	g.tellJob("stop", j, "")
 	g.want(j)
-	g.forgetBlocked(j)
+	g.blocked.forget(int32(j.id))
 	g.evaluate(j, JobDeregister)
 }
 
@@ -288,20 +317,23 @@ func (g *region) evaluateAt(j *job, t Trigger, at time.Duration) {
 	g.enqueue(&Evaluation{Job: int32(j.id), Kind: j.kind, Priority: j.spec().Priority, Trigger: t, WaitUntil: at, Node: -1})
 }
 
-// enqueue gives an evaluation its number and hands it to the broker.
-func (g *region) enqueue(e *Evaluation) {
-	if !g.up { // the next leader finds it
-		g.open = append(g.open, e)
+// enqueue gives evaluations their numbers and hands them to the broker, all
+// before the first is served.
+func (g *region) enqueue(list ...*Evaluation) {
+	if !g.up { // the next leader finds them
+		g.open = append(g.open, list...)
 		return
 	}
-	g.evaluations++
-	if e.CreateIndex == 0 {
-		e.CreateIndex = g.evaluations
+	for _, e := range list {
+		g.evaluations++
+		if e.CreateIndex == 0 {
+			e.CreateIndex = g.evaluations
+		}
+		e.ModifyIndex = g.evaluations
+		e.queuedAt = max(g.run.now, e.WaitUntil)
+		g.broker.Enqueue(e, g.run.now)
 	}
-	e.ModifyIndex = g.evaluations
-	e.queuedAt = max(g.run.now, e.WaitUntil)
-	g.broker.Enqueue(e, g.run.now)
-	g.run.stats.evaluations++
+	g.run.stats.evaluations += len(list)
 	g.armDue()
 	g.dispatch()
 }
@@ -328,27 +360,46 @@ func (g *region) due() {
 // free notes that room has appeared on a node and wakes whom it may help.
 func (g *region) free(n topology.NodeID) {
 	g.freed = append(g.freed, n)
+	class := int32(g.run.c.Fleet.Machine(n).Class)
+	g.blocked.note(class, g.state.Index())
 	if !g.up || g.blocked.len() == 0 {
-		g.blocked.note(int32(g.run.c.Fleet.Machine(n).Class), g.state.Index())
 		return
 	}
-	g.woken = g.blocked.unblock(int32(g.run.c.Fleet.Machine(n).Class), g.state.Index(), g.woken[:0])
-	g.woken = g.blocked.unblockNode(int32(n), g.woken)
-	for _, e := range g.woken {
-		g.enqueue(e)
+	g.woken = g.blocked.unblockNode(int32(n), g.woken[:0])
+	if g.run.c.WakeFirst {
+		g.woken = g.firsts(class, n, g.woken)
+	} else {
+		g.woken = g.blocked.unblock(class, g.woken)
 	}
+	g.enqueue(g.woken...)
+}
+
+// firsts wakes the oldest of every shape that could take room on a node.
+func (g *region) firsts(class int32, n topology.NodeID, woken []*Evaluation) []*Evaluation {
+	for _, i := range append([]int32(nil), g.blocked.active...) {
+		spec := g.shapeOf[i]
+		if !g.blocked.shapes[i].wakes(class) {
+			continue
+		}
+		for k := range spec.Groups {
+			if g.mayTake(n, cluster.NoJob, spec, askOf(&spec.Groups[k])) {
+				woken = append(woken, g.blocked.first(i))
+				break
+			}
+		}
+	}
+	return woken
 }
 
 // block lets the work that found no node wait for room.
 func (g *region) block(e *Evaluation, j *job) {
+	g.learned(j)
 	if missed, _ := g.blocked.block(e, j.versions[j.current()].shape); missed {
 		g.enqueue(e)
 		return
 	}
 	g.run.stats.mostBlocked = max(g.run.stats.mostBlocked, g.blocked.len())
 }
-
-func (g *region) forgetBlocked(j *job) { g.blocked.forget(int32(j.id)) }
 
 // setStanding changes what the servers believe of a node.
 func (g *region) setStanding(n topology.NodeID, change func(*cluster.Standing)) {

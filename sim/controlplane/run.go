@@ -40,18 +40,27 @@ type submission struct {
 
 // Run simulates one replication.
 func Run(ctx context.Context, c Config) (results.Replication, error) {
+	r, err := simulate(ctx, c)
+	if err != nil {
+		return results.Replication{}, err
+	}
+	return r.report(), nil
+}
+
+// simulate runs until the horizon, or until nothing can change any more.
+func simulate(ctx context.Context, c Config) (*run, error) {
 	if c.Topology == nil || c.Fleet == nil || c.NewDecider == nil {
-		return results.Replication{}, errors.New("controlplane: a Config needs a Topology, its Fleet and a NewDecider")
+		return nil, errors.New("controlplane: a Config needs a Topology, its Fleet and a NewDecider")
 	}
 	c.Options = c.Options.withDefaults()
 	r := &run{c: c, draws: des.NewStream(c.Seed, "control-plane", strconv.Itoa(c.Replication))}
 	if err := r.build(); err != nil {
-		return results.Replication{}, err
+		return nil, err
 	}
 	r.begin()
 	for n := 0; ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
-			return results.Replication{}, fmt.Errorf("simulation of the control plane stopped at %v of virtual time: %w", r.now, context.Cause(ctx))
+			return nil, fmt.Errorf("simulation of the control plane stopped at %v of virtual time: %w", r.now, context.Cause(ctx))
 		}
 		ev, ok := r.eng.Next()
 		if !ok {
@@ -64,7 +73,7 @@ func Run(ctx context.Context, c Config) (results.Replication, error) {
 		}
 		r.handle(ev)
 	}
-	return r.report(), nil
+	return r, nil
 }
 
 // build makes the regions and their nodes.

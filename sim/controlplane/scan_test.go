@@ -46,7 +46,7 @@ func (s *scan) Place(i Instance) (Choice, bool) {
 	fleet := s.view.Fleet()
 	best, room := topology.None, topology.MHz(0)
 	for n := range topology.NodeID(fleet.Len()) {
-		if i.Node != topology.None && n != i.Node || !s.usable(i, n) {
+		if !s.usable(i, n) {
 			continue
 		}
 		if free := s.view.Free(n); free.Covers(ask.Amount) && (best == topology.None || free.CPU < room) {
@@ -60,7 +60,7 @@ func (s *scan) Place(i Instance) (Choice, bool) {
 		return Choice{Why: "cpu exhausted"}, false
 	}
 	for n := range topology.NodeID(fleet.Len()) {
-		if i.Node != topology.None && n != i.Node || !s.usable(i, n) {
+		if !s.usable(i, n) {
 			continue
 		}
 		if victims, ok := s.victims(n, ask.Amount); ok {
@@ -71,7 +71,7 @@ func (s *scan) Place(i Instance) (Choice, bool) {
 }
 
 func (s *scan) usable(i Instance, n topology.NodeID) bool {
-	return s.view.Standing(n).Takes() && s.Serves(i.Job, i.Group, n) && !slices.Contains(i.Avoid, n)
+	return (i.Only == nil || slices.Contains(i.Only, n)) && s.view.Standing(n).Takes() && s.Serves(i.Job, i.Group, n)
 }
 
 func (s *scan) victims(n topology.NodeID, ask cluster.Amount) ([]cluster.AllocID, bool) {

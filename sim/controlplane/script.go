@@ -125,8 +125,8 @@ func (g *region) rise() {
 	slices.SortFunc(open, func(a, b *Evaluation) int { return cmp.Compare(a.CreateIndex, b.CreateIndex) })
 	for _, e := range open {
 		e.deliveries, e.token = 0, 0
-		g.enqueue(e)
 	}
+	g.enqueue(open...)
 	for _, j := range g.jobs {
 		if j.active >= 0 && g.deployments[j.active].status == deployRunning {
 			g.evaluate(j, DeploymentWatcher)

@@ -88,9 +88,6 @@ type group struct {
 	allocs []cluster.AllocID // that count or may count again, by ID
 	byNode map[topology.NodeID]cluster.AllocID
 	slots  []slot // by index of the instance
-	// refused is the position in the region's log of frees at which the last
-	// placement failed, -1 when none has.
-	refused int
 }
 
 // A slot is an instance of a group through all its allocations.

@@ -84,7 +84,7 @@ func (r *reconciler) stopAll(grp *group) {
 // serves reports whether a group of the newest version may run on a node,
 // from what is known of the node's class where that tells.
 func (g *region) serves(j *job, at int, n topology.NodeID) bool {
-	entry := g.blocked.shape(j.versions[j.current()].shape)
+	entry := g.learned(j)
 	class := g.run.c.Fleet.Machine(n).Class
 	if !entry.escaped && len(j.spec().Groups) == 1 && int(class) < len(entry.eligible) && entry.eligible[class] != unseen {
 		return entry.eligible[class] == eligible

@@ -61,7 +61,7 @@ func (g *region) armNack(w *worker) {
 // at which the plan is made.
 func (g *region) pass(w *worker) {
 	j := g.jobs[w.eval.Job]
-	p := &plan{eval: w.eval, token: w.token, worker: w.id, opens: -1, closes: -1}
+	p := &plan{eval: w.eval, token: w.token, worker: w.id, opens: -1, closes: -1, freed: len(g.freed)}
 	p.Job, p.Priority, p.AllAtOnce, p.Snapshot = j.id, w.eval.Priority, j.spec().AllAtOnce, g.state.Index()
 	w.plan = p
 	g.reconcile(j, p)
@@ -158,7 +158,11 @@ func (g *region) finish(w *worker) {
 			g.tellJob("blocked", j, fmt.Sprintf("%s: no room for %d: %s", j.groups[u.group].name, u.n, u.why))
 		}
 	}
+	if len(p.unplaced) == 0 { // nothing of the job waits any more
+		g.blocked.forget(e.Job)
+	}
 	g.ack(w, j)
+	g.spread(e, p, j)
 	done := false
 	for _, u := range p.unplaced {
 		if u.node == topology.None && done {
@@ -171,6 +175,29 @@ func (g *region) finish(w *worker) {
 		}, j)
 	}
 	g.release(w)
+}
+
+// spread lets others that ask the same know how it went: that there is no room,
+// or, where they wake one by one, that the next may try.
+func (g *region) spread(e *Evaluation, p *plan, j *job) {
+	if len(j.groups) != 1 || j.kind.everywhere() {
+		return
+	}
+	i := j.versions[j.current()].shape
+	if s := g.blocked.shape(i); len(p.unplaced) > 0 {
+		if !s.known && !apart(j.spec()) {
+			s.known, s.open, s.seen = true, s.open[:0], p.freed
+		}
+		return
+	}
+	if len(p.Placements) == 0 {
+		return
+	}
+	if g.run.c.WakeFirst {
+		if next := g.blocked.first(i); next != nil {
+			g.enqueue(next)
+		}
+	}
 }
 
 // ack ends the delivery and lets the next evaluation of the job go on.
@@ -205,9 +232,7 @@ const maxPlansRelease = time.Minute
 func (g *region) releaseMaxed() {
 	list := g.maxed
 	g.maxed = nil
-	for _, e := range list {
-		g.enqueue(e)
-	}
+	g.enqueue(list...)
 }
 
 // A retry is an evaluation between a nack and its next delivery.
