@@ -50,7 +50,7 @@ func (a *app) calibrateLive(ctx context.Context, b runner.Backend, p *plan, f *v
 	c := &calibration{requests: len(loaded) + len(alone)}
 	bar := newProgress(a.stderr, "calibrating "+p.scenario.Name, "requests", c.requests)
 	defer bar.stop()
-	in := fit.Input{Intended: p.intended()}
+	in := fit.Input{Intended: p.intended(), Serialise: serialise(p.scenario)}
 	for _, phase := range []struct {
 		requests []results.Request
 		into     *[]results.Request
@@ -255,16 +255,15 @@ func (d *document) pipeline(name string) (string, bool) {
 	return "", false
 }
 
-// links are the overrides of latencies: what a message alone took, less its
-// serialisation. An entry for both directions gets the mean of those that
+// links are the overrides of latencies. An entry for both directions gets the mean of those that
 // were used.
 func (c *calibration) links(s *scenarios.Scenario, doc *document) []string {
 	var set []string
 	for i, entry := range doc.Topology.Links {
 		var latencies []float64
 		for _, m := range c.parameters.Links {
-			if entry.joins(m.Route) {
-				latencies = append(latencies, m.Transfer.Mean-serialisation(s, m))
+			if m.Latency.N > 0 && entry.joins(m.Route) {
+				latencies = append(latencies, m.Latency.Mean)
 			}
 		}
 		if len(latencies) == 0 {
@@ -299,13 +298,15 @@ func (e linkEntry) joins(route string) bool {
 	return e.From == from && e.To == to
 }
 
-// serialisation is what the mean message of a route takes on its links.
-func serialisation(s *scenarios.Scenario, m fit.Link) float64 {
-	id, ok := s.Topology.LinkByName(m.Route)
-	if !ok {
-		return 0
+// serialise tells what a message takes on the link between two neighbours.
+func serialise(s *scenarios.Scenario) func(route string, bytes float64) time.Duration {
+	return func(route string, bytes float64) time.Duration {
+		id, ok := s.Topology.LinkByName(route)
+		if !ok {
+			return 0
+		}
+		return topology.SerialisationTime(bytes, s.Topology.Links()[id].Bandwidth)
 	}
-	return topology.SerialisationTime(m.Bytes, s.Topology.Links()[id].Bandwidth).Seconds()
 }
 
 // quoted is a name as a step of a path.
@@ -369,23 +370,7 @@ func (a *app) calibrate(ctx context.Context, f *calibrateFlags, arg string) erro
 	if err != nil {
 		return err
 	}
-	set, err := c.overrides(p.scenario)
-	if err != nil {
-		return err
-	}
-	s, err := f.load(a, arg, set...)
-	if err != nil {
-		return err
-	}
-	for _, w := range c.warnings {
-		fmt.Fprintln(a.stderr, "warning: "+w)
-	}
-	if f.output.value == "json" {
-		return a.writeJSON(c.answer(p.scenario.Name))
-	}
-	c.print(a.stderr)
-	_, err = fmt.Fprintf(a.stdout, "%s\n", s.Text)
-	return err
+	return a.printCalibrated(f, c, p.scenario, arg)
 }
 
 // calibrateAnswer is the JSON of caravan calibrate.

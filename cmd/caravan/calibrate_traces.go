@@ -14,6 +14,7 @@ import (
 	"caravan/results"
 	"caravan/results/fit"
 	"caravan/results/spans"
+	"caravan/scenarios"
 	"caravan/topology"
 	"caravan/workloads"
 )
@@ -33,30 +34,43 @@ func (a *app) calibrateFromTraces(f *calibrateFlags, args []string) error {
 	if err != nil {
 		return badInput(err)
 	}
-	unknown := func(*results.Request, *results.Visit) time.Duration { return 0 }
-	c := &calibration{parameters: fit.Fit(fit.Input{Loaded: list, Intended: unknown}), requests: len(list)}
-	if f.output.value == "json" {
-		return a.writeJSON(c.answer(strings.Join(args, "")))
-	}
-	c.print(a.stderr)
+	in := fit.Input{Loaded: list, Intended: func(*results.Request, *results.Visit) time.Duration { return 0 }}
 	if len(args) == 0 {
+		c := &calibration{parameters: fit.Fit(in), requests: len(list)}
+		if f.output.value == "json" {
+			return a.writeJSON(c.answer(""))
+		}
+		c.print(a.stderr)
 		return a.writeRecorded(f.traces, list, c.parameters)
 	}
 	s, err := f.load(a, args[0])
 	if err != nil {
 		return err
 	}
+	in.Serialise = serialise(s)
+	c := &calibration{parameters: fit.Fit(in), requests: len(list)}
+	return a.printCalibrated(f, c, s, args[0])
+}
+
+// printCalibrated prints the scenario with the measured parameters, or those
+// alone as JSON.
+func (a *app) printCalibrated(f *calibrateFlags, c *calibration, s *scenarios.Scenario, arg string) error {
 	set, err := c.overrides(s)
+	if err != nil {
+		return err
+	}
+	calibrated, err := f.load(a, arg, set...)
 	if err != nil {
 		return err
 	}
 	for _, w := range c.warnings {
 		fmt.Fprintln(a.stderr, "warning: "+w)
 	}
-	if s, err = f.load(a, args[0], set...); err != nil {
-		return err
+	if f.output.value == "json" {
+		return a.writeJSON(c.answer(s.Name))
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s\n", s.Text)
+	c.print(a.stderr)
+	_, err = fmt.Fprintf(a.stdout, "%s\n", calibrated.Text)
 	return err
 }
 

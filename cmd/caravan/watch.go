@@ -217,7 +217,7 @@ func (a *app) judge(w *watcher, at time.Duration) string {
 // placement is better.
 func (a *app) replace(ctx context.Context, f *submitFlags, w *watcher, why string) error {
 	w.mu.Lock()
-	c := &calibration{parameters: fit.Fit(fit.Input{Loaded: w.window, Intended: w.plan.intended()}), requests: len(w.window)}
+	c := &calibration{parameters: fit.Fit(fit.Input{Loaded: w.window, Intended: w.plan.intended(), Serialise: serialise(w.plan.scenario)}), requests: len(w.window)}
 	w.window, w.outside = nil, map[string]int{}
 	w.mu.Unlock()
 	fmt.Fprintf(a.stdout, "\n%s; the model is fitted to %s and solved again.\n", why, count(c.requests, "request"))

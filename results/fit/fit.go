@@ -20,6 +20,9 @@ type Input struct {
 	// Intended is the service time that the model gave a visit, 0 where it has
 	// no say because a program decides.
 	Intended func(r *results.Request, v *results.Visit) time.Duration
+	// Serialise is how long a message occupies the links of a route; nil when
+	// their bandwidths are not known.
+	Serialise func(route string, bytes float64) time.Duration
 }
 
 // Parameters are what Fit finds, with 95 % intervals.
@@ -58,8 +61,10 @@ func (o *Operator) Service() results.Interval {
 	return o.Alone
 }
 
-// A Link is the way from one node to another: what a message took, fitted to
-// Latency + bytes/Bandwidth where sizes differ enough to tell the two apart.
+// A Link is the way from one node to another: what a message took. Latency is
+// the median of that less the serialisation, where bandwidths are known;
+// Bandwidth, and otherwise Latency, come from fitting Latency + bytes/Bandwidth
+// where sizes differ enough to tell the two apart.
 type Link struct {
 	Route     string
 	Transfer  results.Interval // median seconds of a message alone
@@ -81,7 +86,7 @@ func Fit(in Input) Parameters {
 	if len(transfers) == 0 {
 		transfers = in.Loaded
 	}
-	p.Links = links(transfers)
+	p.Links = links(transfers, in.Serialise)
 	return p
 }
 
@@ -264,13 +269,16 @@ func gaps(list []visit) []float64 {
 	return out
 }
 
-func links(list []results.Request) []Link {
-	bytes, seconds := map[string][]float64{}, map[string][]float64{}
+func links(list []results.Request, serialise func(string, float64) time.Duration) []Link {
+	bytes, seconds, rest := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
 	for i := range list {
 		for _, c := range list[i].Crossings {
 			if c.Route != "" && list[i].Outcome == results.Answered {
 				bytes[c.Route] = append(bytes[c.Route], c.Bytes)
 				seconds[c.Route] = append(seconds[c.Route], (c.ReceivedAt - c.SentAt).Seconds())
+				if serialise != nil {
+					rest[c.Route] = append(rest[c.Route], (c.ReceivedAt - c.SentAt - serialise(c.Route, c.Bytes)).Seconds())
+				}
 			}
 		}
 	}
@@ -289,6 +297,9 @@ func links(list []results.Request) []Link {
 				b := 1 / slope.Mean
 				l.Bandwidth = results.Interval{Mean: b, HalfWidth: b * slope.HalfWidth / slope.Mean, N: slope.N}
 			}
+		}
+		if serialise != nil {
+			l.Latency = median(rest[r])
 		}
 		out = append(out, l)
 	}

@@ -64,6 +64,12 @@ func TestKnownParametersAreFound(t *testing.T) {
 	assert.InDelta(t, 1e5, p.Links[0].Bandwidth.Mean, 1e-3)
 }
 
+func TestLatencyIsWhatSerialisationLeaves(t *testing.T) {
+	serialise := func(_ string, bytes float64) time.Duration { return time.Duration(bytes / 1e5 * 1e9) }
+	p := fit.Fit(fit.Input{Alone: made(13, 0), Intended: intended, Serialise: serialise})
+	assert.InDelta(t, 0.010, p.Links[0].Latency.Mean, 1e-9, "whatever the sizes of the messages")
+}
+
 func TestIntendedAndServiceAreOfTheSameVisits(t *testing.T) {
 	p := fit.Fit(fit.Input{Alone: made(1, 0), Loaded: made(60, 0), Intended: intended})
 	assert.InDelta(t, 1.25, p.Operators[0].Service().Mean/p.Operators[0].Intended, 1e-9)
