@@ -77,19 +77,34 @@ profile:
 # Real clusters on this Linux machine, as root: one server and three clients
 # in network namespaces, their programs built once and cached. CLUSTERFLAGS
 # such as "--scenario tutorial" choose the machines.
-.PHONY: cluster-nomad cluster-nomad-stop cluster-nomad-test
-cluster-nomad:
-	@$(GO) build -o bin/cluster ./cmd/cluster
-	bin/cluster start nomad $(CLUSTERFLAGS)
+.PHONY: cluster-build cluster-nomad cluster-nomad-stop cluster-nomad-test cluster-kubernetes cluster-kubernetes-stop cluster-kubernetes-test
+AGENTIMAGE := caravan.local/agent:1
+CLUSTER := bin/cluster
 
-cluster-nomad-stop:
-	@$(GO) build -o bin/cluster ./cmd/cluster
-	bin/cluster stop cvn
+cluster-build: build
+	@CGO_ENABLED=0 $(GO) build -o $(CLUSTER) ./cmd/cluster
 
-# The suite of backends on a cluster of its own, which is stopped at the end.
-cluster-nomad-test:
-	@$(GO) build -o bin/cluster ./cmd/cluster
-	bin/cluster with nomad --name cvtest -- env CARAVAN_TEST_NOMAD=1 $(GO) test -count=1 -v -run OnACluster ./runner/nomad ./cmd/caravan
+cluster-nomad: cluster-build
+	$(CLUSTER) start nomad $(CLUSTERFLAGS)
+
+cluster-nomad-stop: cluster-build
+	$(CLUSTER) stop cvn
+
+# The suite of backends, and decisions compared, on a cluster of its own, which
+# is stopped at the end.
+cluster-nomad-test: cluster-build
+	$(CLUSTER) with nomad --name cvtest -- env CARAVAN_TEST_NOMAD=1 $(GO) test -count=1 -v -run OnACluster ./runner/nomad ./cmd/caravan
+
+# Needs the packages containerd, runc and containernetworking-plugins. Agents
+# run with --image $(AGENTIMAGE).
+cluster-kubernetes: cluster-build
+	$(CLUSTER) start kubernetes --image $(AGENTIMAGE)=bin/caravan $(CLUSTERFLAGS)
+
+cluster-kubernetes-stop: cluster-build
+	$(CLUSTER) stop cvk
+
+cluster-kubernetes-test: cluster-build
+	$(CLUSTER) with kubernetes --name cvktest --image $(AGENTIMAGE)=bin/caravan -- env CARAVAN_TEST_KUBERNETES_IMAGE=$(AGENTIMAGE) $(GO) test -count=1 -v -run OnACluster ./runner/kubernetes
 
 clean:
 	rm -rf bin

@@ -38,6 +38,7 @@ func (f *clusterFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.program, "program", "", "`path` of caravan on the nodes or in the image; default: this program's own path")
 	cmd.Flags().StringVar(&f.driver, "driver", "", "task driver for --cluster nomad: raw_exec (the default), exec or docker")
 	cmd.Flags().StringVar(&f.image, "image", "", "container `image` that holds caravan, for --driver docker and --cluster kubernetes")
+	cmd.Flags().StringVar(&f.context, "context", "", "`name` of the kubeconfig's context, for --cluster kubernetes; default: the current one")
 	cmd.Flags().StringVar(&f.emulated, "emulated", "", "`name` of the cluster on this machine (make cluster-nomad) whose links are set to the scenario's")
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask before using a cluster that is not on this machine")
 }

@@ -127,6 +127,7 @@ func backendRows() []backendRow {
 	return []backendRow{
 		{"local", "processes of this machine, with emulated nodes and links; nothing to set up", newLocal},
 		{"nomad", "the HashiCorp Nomad cluster that NOMAD_ADDR names", newNomad},
+		{"kubernetes", "the Kubernetes cluster that kubectl would use, with --image", newKubernetes},
 	}
 }
 

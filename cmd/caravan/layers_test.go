@@ -111,6 +111,7 @@ var thirdParty = map[string][]string{
 	"github.com/redis/go-redis/v9":             {"runner/queue"},
 	"golang.org/x/sys":                         {"runner/*"},
 	"github.com/prometheus/client_golang":      {"runner/agent", "cmd/*"},
+	"golang.org/x/net":                         {"runner/clusters"},
 }
 
 // onlyHere narrows one package of a module further than thirdParty does.

@@ -6,6 +6,7 @@ import (
 
 	"caravan/runner"
 	"caravan/runner/clusters"
+	"caravan/runner/kubernetes"
 	"caravan/runner/linkem"
 	"caravan/runner/nomad"
 	"caravan/topology"
@@ -16,6 +17,7 @@ type orchestratorFlags struct {
 	program  string
 	driver   string
 	image    string
+	context  string
 	emulated string
 }
 
@@ -40,6 +42,21 @@ func (f *clusterFlags) nomad(a *app) (*nomad.Backend, error) {
 		return nil, badInput(err)
 	}
 	return b, f.consent(a, b.Address())
+}
+
+// newKubernetes makes the backend of the cluster that kubectl would use.
+func newKubernetes(_ context.Context, a *app, f *clusterFlags, _ []topology.Node) (runner.Backend, error) {
+	b, err := kubernetes.New(kubernetes.Options{Image: f.image, Program: f.program, Context: f.context})
+	if err != nil {
+		return nil, badInput(err)
+	}
+	if err := f.consent(a, b.Address()); err != nil {
+		return nil, err
+	}
+	if f.emulated == "" {
+		return b, nil
+	}
+	return emulated{b, f.emulated}, nil
 }
 
 // An emulated backend is a cluster on this machine between whose nodes the

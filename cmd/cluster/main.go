@@ -40,7 +40,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newBuild(), newRun(), newWith(), newStart(), newStop(), newList(), newLinks(), newMeasure())
+	root.AddCommand(newBuild(), newRun(), newWith(), newStart(), newStop(), newList(), newLinks(), newMeasure(), newPause())
 	return root
 }
 
@@ -49,12 +49,14 @@ type flags struct {
 	name, modules string
 	scenarios     []string
 	varied        int
+	images        []string
 }
 
 func (f *flags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.name, "name", "", "of the cluster; default: cvn for nomad, cvk for kubernetes")
 	cmd.Flags().StringVar(&f.modules, "modules", "runner/clusters", "`folder` of the modules that the programs are built from")
 	cmd.Flags().StringSliceVar(&f.scenarios, "scenario", nil, "take the machines from these `scenarios`, shipped or files; default: edge1, edge2 and cloud")
+	cmd.Flags().StringSliceVar(&f.images, "image", nil, "container images that every kubernetes node gets, each of one static program, as `REF=PROGRAM`")
 	cmd.Flags().IntVar(&f.varied, "varied", 0, "`number` of machines of different sizes, classes, racks and zones instead")
 	cmd.MarkFlagsMutuallyExclusive("scenario", "varied")
 }
@@ -93,6 +95,9 @@ func newBuild() *cobra.Command {
 // build returns the paths of a kind's programs by their names.
 func build(ctx context.Context, kind, modules string) (map[string]string, error) {
 	tools := []clusters.Tool{clusters.NomadTool(filepath.Join(modules, "nomad"))}
+	if kind == "kubernetes" {
+		tools = clusters.KubernetesTools(filepath.Join(modules, "kubernetes"))
+	}
 	programs := map[string]string{}
 	for _, t := range tools {
 		p, err := t.Build(ctx, os.Stderr)
@@ -172,7 +177,7 @@ func (f *flags) hold(ctx context.Context, kind string, use func(context.Context,
 		return err
 	}
 	began := time.Now()
-	c, err := start(ctx, kind, clusters.Spec{Name: name, Nodes: nodes, Log: os.Stderr}, programs)
+	c, err := f.startKind(ctx, kind, clusters.Spec{Name: name, Nodes: nodes, Log: os.Stderr}, programs)
 	if err != nil {
 		return err
 	}
@@ -202,8 +207,34 @@ func save(c *clusters.Cluster, kind string) error {
 	return os.Rename(part, filepath.Join(c.Dir, stateFile))
 }
 
-func start(ctx context.Context, kind string, s clusters.Spec, programs map[string]string) (*clusters.Cluster, error) {
-	return clusters.StartNomad(ctx, s, programs["nomad"])
+func (f *flags) startKind(ctx context.Context, kind string, s clusters.Spec, programs map[string]string) (*clusters.Cluster, error) {
+	if kind == "nomad" {
+		return clusters.StartNomad(ctx, s, programs["nomad"])
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	var images []clusters.Image
+	for _, text := range f.images {
+		ref, program, ok := strings.Cut(text, "=")
+		if !ok {
+			return nil, fmt.Errorf("--image: found %q, allowed: REF=PROGRAM", text)
+		}
+		images = append(images, clusters.Image{Ref: ref, Program: program})
+	}
+	return clusters.StartKubernetes(ctx, s, programs, self, images)
+}
+
+// newPause is what the containers that hold the namespaces of pods run.
+func newPause() *cobra.Command {
+	return &cobra.Command{
+		Use: "pause", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			<-cmd.Context().Done()
+			return nil
+		},
+	}
 }
 
 func newStart() *cobra.Command {
@@ -240,6 +271,9 @@ func (f *flags) start(ctx context.Context, kind, name string) error {
 	args := []string{"run", kind, "--name", name, "--modules", f.modules}
 	if f.varied > 0 {
 		args = append(args, "--varied", strconv.Itoa(f.varied))
+	}
+	for _, i := range f.images {
+		args = append(args, "--image", i)
 	}
 	for _, s := range f.scenarios {
 		args = append(args, "--scenario", s)

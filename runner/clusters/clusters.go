@@ -109,6 +109,8 @@ type Cluster struct {
 	hosts []host // the server's first, then one for each node
 	book  *ledger
 	mesh  *mesh
+	// What else this process serves to the cluster.
+	closers []io.Closer
 	// Address of the orchestrator's API.
 	Address string
 	// Env is what the orchestrator's own tools need to find the cluster.
@@ -173,6 +175,9 @@ func (c *Cluster) Close() ([]string, error) {
 	if c.mesh != nil {
 		c.mesh.close()
 		c.mesh = nil
+	}
+	for _, s := range c.closers {
+		_ = s.Close() // twice, at most
 	}
 	return Remove(c.Name)
 }

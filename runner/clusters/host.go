@@ -20,7 +20,8 @@ type host struct {
 	name    string
 	ns      string // of iproute2
 	address netip.Addr
-	groups  []string // control groups that its processes join
+	pods    netip.Prefix // of a container network; not valid when processes share the machine's
+	groups  []string     // control groups that its processes join
 	started []*exec.Cmd
 }
 

@@ -106,8 +106,11 @@ func Remove(name string) ([]string, error) {
 	// Processes end in the order in which they began: clients after their
 	// server would try to reach it.
 	for _, e := range list {
-		if e.Kind == namespace {
+		switch e.Kind {
+		case namespace:
 			faults = append(faults, endProcesses(e.Name))
+		case cgroup: // of containers, which have network namespaces of their own
+			faults = append(faults, end(members(e.Name)))
 		}
 	}
 	slices.Reverse(list)

@@ -81,6 +81,9 @@ func (m *mesh) redirect(h *host) error {
 	for _, o := range m.hosts {
 		if o.name != h.name {
 			others = append(others, o.address.String())
+			if o.pods.IsValid() {
+				others = append(others, o.pods.String())
+			}
 		}
 	}
 	if len(others) == 0 {
@@ -89,8 +92,12 @@ func (m *mesh) redirect(h *host) error {
 	rules := fmt.Sprintf(`table ip caravan {
 	chain output {
 		type nat hook output priority -100
-		meta mark %d accept
-		ip daddr { %s } meta l4proto tcp redirect to :%d
+		meta mark %[1]d accept
+		ip daddr { %[2]s } meta l4proto tcp redirect to :%[3]d
+	}
+	chain containers {
+		type nat hook prerouting priority -100
+		iifname != "eth0" ip daddr { %[2]s } meta l4proto tcp redirect to :%[3]d
 	}
 }
 `, mark, strings.Join(others, ", "), relayPort)
@@ -103,7 +110,7 @@ func (m *mesh) redirect(h *host) error {
 }
 
 func (m *mesh) nameOf(a netip.Addr) string {
-	i := slices.IndexFunc(m.hosts, func(h host) bool { return h.address == a })
+	i := slices.IndexFunc(m.hosts, func(h host) bool { return h.address == a || h.pods.Contains(a) })
 	if i < 0 {
 		return ""
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -96,16 +97,23 @@ func (c *Cluster) willMake(names ...string) error {
 }
 
 // populated reports whether processes are in a control group or below it.
-func populated(root string) bool {
-	found := false
+func populated(root string) bool { return len(members(root)) > 0 }
+
+// members lists the processes in a control group and below it.
+func members(root string) []int {
+	var pids []int
 	_ = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
-			members, err := os.ReadFile(filepath.Join(p, "cgroup.procs"))
-			found = found || (err == nil && len(members) > 0)
+			text, _ := os.ReadFile(filepath.Join(p, "cgroup.procs")) // a group that goes meanwhile is empty
+			for _, word := range strings.Fields(string(text)) {
+				if pid, err := strconv.Atoi(word); err == nil && pid > 0 {
+					pids = append(pids, pid)
+				}
+			}
 		}
-		return nil // a group that goes meanwhile is empty
+		return nil
 	})
-	return found
+	return pids
 }
 
 // removeGroups removes a control group and those in it, which are empty once
