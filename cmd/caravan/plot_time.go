@@ -58,6 +58,7 @@ const (
 	ganttSpans = 260
 	ganttNodes = 20
 	ganttLanes = 4
+	moreLanes  = 12 // where nodes are few
 )
 
 // window is the stretch of time that a Gantt chart shows: what was asked for,
@@ -65,7 +66,7 @@ const (
 func (d *drawing) window(t *results.Timeline, warmUp time.Duration) (from, to time.Duration) {
 	from, to = d.from, d.until
 	if from == 0 {
-		from = warmUp
+		from = min(warmUp, t.End-1)
 	}
 	if to > from {
 		return from, to
@@ -76,11 +77,11 @@ func (d *drawing) window(t *results.Timeline, warmUp time.Duration) (from, to ti
 			starts = append(starts, s.StartAt)
 		}
 	}
-	if to = t.End; len(starts) > ganttSpans {
-		slices.Sort(starts)
-		to = max(starts[ganttSpans], from+1)
+	if len(starts) <= ganttSpans {
+		return from, t.End
 	}
-	return from, nice(from, to)
+	slices.Sort(starts)
+	return from, nice(from, max(starts[ganttSpans], from+1))
 }
 
 // nice shortens a window to a length of one or two digits.
@@ -119,11 +120,18 @@ func (d *drawing) gantt(ctx context.Context, i int) (plots.Figure, error) {
 			g.Kinds = append(g.Kinds, op.Name)
 		}
 	}
+	kind := kindOf(p)
 	nodes := p.scenario.Topology.Nodes()
+	lanes := func(node int) int {
+		if len(nodes) <= ganttLanes {
+			return moreLanes
+		}
+		return max(ganttLanes, min(nodes[node].Cores, 2*ganttLanes))
+	}
 	rows := map[int]bool{}
 	hidden := 0
 	for _, s := range t.Spans {
-		if !rows[s.Node] && len(rows) == ganttNodes || s.Lane >= max(ganttLanes, min(nodes[s.Node].Cores, 2*ganttLanes)) {
+		if !rows[s.Node] && len(rows) == ganttNodes || s.Lane >= lanes(s.Node) {
 			hidden++
 			continue
 		}
@@ -131,7 +139,7 @@ func (d *drawing) gantt(ctx context.Context, i int) (plots.Figure, error) {
 			rows[s.Node] = true
 			g.Nodes = append(g.Nodes, t.Nodes[s.Node])
 		}
-		g.Stretches = append(g.Stretches, plots.Stretch{Node: t.Nodes[s.Node], Lane: s.Lane, Kind: s.Item,
+		g.Stretches = append(g.Stretches, plots.Stretch{Node: t.Nodes[s.Node], Lane: s.Lane, Kind: kind(s),
 			Start: (s.StartAt - from).Seconds(), End: (s.EndAt - from).Seconds(), Preempted: s.Interrupt == "preempted"})
 	}
 	if len(g.Stretches) == 0 {
@@ -141,6 +149,15 @@ func (d *drawing) gantt(ctx context.Context, i int) (plots.Figure, error) {
 		g.Note = fmt.Sprintf("%d more not drawn", hidden)
 	}
 	return g, nil
+}
+
+// kindOf is what a span is coloured by: its operator or, where few jobs share
+// the cluster, its job.
+func kindOf(p *plan) func(results.Span) string {
+	if len(p.scenario.Workload.Pipelines) == 0 && len(p.arriving) <= mostCases {
+		return func(s results.Span) string { return s.Of }
+	}
+	return func(s results.Span) string { return s.Item }
 }
 
 func (d *drawing) utilisation(ctx context.Context, i int) (plots.Figure, error) {

@@ -9,7 +9,6 @@ import (
 	"caravan/results"
 	"caravan/scenarios"
 	"caravan/sim"
-	"caravan/sim/jobs"
 	"caravan/topology"
 	"caravan/workloads/placement"
 )
@@ -30,7 +29,12 @@ func rerun(r *results.Run, dir string) (*plan, error) {
 	}
 	s.Seed = r.Stamp.Seed
 	p := &plan{scenario: s, solver: r.Stamp.Solver}
-	if arriving(s.Workload.Jobs) {
+	if s.ControlPlane != nil {
+		p.solver = s.Solve.Solver
+		if err := p.takeControl(r.Stamp.Solver); err != nil {
+			return nil, err
+		}
+	} else if arriving(s.Workload.Jobs) {
 		p.arriving = s.Workload.Jobs
 		p.scenario = withoutJobs(s)
 	}
@@ -116,20 +120,17 @@ func timeline(ctx context.Context, r *results.Run, p *plan) (*results.Timeline, 
 	if err != nil {
 		return nil, fmt.Errorf("simulating %s again: %w", r.Scenario, err)
 	}
-	if len(p.arriving) > 0 {
-		err = p.simulateJobs(ctx, &rep, func(h jobs.Holding) {
-			job := &p.arriving[h.Job]
-			group := &job.Groups[h.Group]
-			span := results.Span{Node: int(h.Node), Of: job.Name, Item: group.Name, StartAt: h.StartAt, EndAt: h.EndAt}
-			if whole := s.Topology.Nodes()[h.Node].CPU; whole > 0 {
-				span.Load = float64(group.Demand.CPU) / float64(whole)
-			}
-			t.Spans = append(t.Spans, span)
-		})
-		if err != nil {
-			return nil, err
-		}
+	h := newHoldings(p, t)
+	switch {
+	case p.decider != "":
+		err = p.simulateControl(ctx, &rep, h.tell)
+	case len(p.arriving) > 0:
+		err = p.simulateJobs(ctx, &rep, h.hold)
 	}
+	if err != nil {
+		return nil, err
+	}
+	h.close(rep.End)
 	if len(r.Replications) > 0 && rep.Events != r.Replications[0].Events {
 		return nil, fmt.Errorf("the run of %s was saved by version %s, and this one simulates it otherwise (%d events, then %d); run it again",
 			r.Scenario, r.Stamp.Version, rep.Events, r.Replications[0].Events)
