@@ -56,10 +56,10 @@ func TestHCLRefusesWhatCostsMoreThanItsLength(t *testing.T) {
 		"variable \"x\" {}":                                 "no default",
 		"locals {\n a = local.b\n b = local.a\n}":           "circle",
 		strings.Repeat("#", mostBytes+1):                    "bytes",
-		"a = " + strings.Repeat("- ", 1<<18) + "1":          "operators",
-		"a = " + strings.Repeat("1+", 1<<18) + "1":          "operators",
-		"a = " + strings.Repeat("true ? 1 : ", 1<<15) + "1": "operators",
-		"a = local" + strings.Repeat(".a", 1<<18):           "operators",
+		"a = " + strings.Repeat("- ", 1<<14) + "1":          "operators",
+		"a = " + strings.Repeat("1+", 1<<14) + "1":          "operators",
+		"a = " + strings.Repeat("true ? 1 : ", 1<<14) + "1": "operators",
+		"a = local" + strings.Repeat(".a", 1<<14):           "operators",
 		laughs: "references to more than",
 	} {
 		_, err := HCL("x", []byte(text))
