@@ -37,8 +37,8 @@ func (f *File) solve(w *workloads.Workload) SolveSpec {
 		s.Solver = "chaincut"
 		if onlyJobs {
 			s.Solver = "binpack"
-			if slices.ContainsFunc(w.Jobs, placement.ByName) {
-				s.Solver = "nomad" // which knows ports, cores, devices and distances
+			if slices.ContainsFunc(w.Jobs, placement.ByName) || slices.ContainsFunc(w.Jobs, workloads.Job.Prefers) {
+				s.Solver = "nomad" // which knows ports, cores, devices, distances and preferences
 			}
 		}
 	}

@@ -226,3 +226,17 @@ func (j *Job) Eligible(g int, nodes []topology.Node) int {
 	}
 	return count
 }
+
+// Prefers reports whether the job has affinities or spreads, which say where it
+// would rather run than where it may.
+func (j Job) Prefers() bool {
+	prefers := len(j.Affinities)+len(j.Spreads) > 0
+	for i := range j.Groups {
+		g := &j.Groups[i]
+		prefers = prefers || len(g.Affinities)+len(g.Spreads) > 0
+		for k := range g.Tasks {
+			prefers = prefers || len(g.Tasks[k].Affinities) > 0
+		}
+	}
+	return prefers
+}

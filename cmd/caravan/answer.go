@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"caravan/results"
 	"caravan/solver/robust"
 	"caravan/topology"
@@ -22,7 +24,7 @@ func (p *plan) answer() solveAnswer {
 		Version: shapeVersion, Scenario: s.Name, Solver: p.solver, Status: string(sol.Status),
 		Objective: objective, Bound: bound, Gap: gap,
 		Placement: orEmpty(p.placements()), Preempted: orEmpty(p.preempted()), Unplaced: orEmpty(p.unplaced()),
-		Decisions: orEmpty(p.decisions()), Reason: sol.Reason, Predicted: orEmpty(p.predictions()), Warnings: orEmpty(s.Warnings),
+		Decisions: orEmpty(p.decisions()), Reason: sol.Reason, Predicted: orEmpty(p.predictions()), Warnings: orEmpty(slices.Concat(s.Warnings, p.doubts)),
 		Steps: sol.Steps, Seconds: p.seconds, Robust: p.robustAnswer(),
 	}
 }

@@ -2,11 +2,15 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"caravan/results"
 	"caravan/solver"
+	"caravan/solver/binpack"
+	"caravan/solver/preempt"
 	"caravan/topology"
+	"caravan/workloads"
 )
 
 // preemptedAnswer is what had to leave a node, in the JSON of caravan solve.
@@ -45,6 +49,23 @@ type nodeScore struct {
 type scorePart struct {
 	Scorer string  `json:"scorer"`
 	Score  float64 `json:"score"`
+}
+
+// heedsPreferences reports whether a solver weighs affinities and spreads.
+func heedsPreferences(s solver.Solver) bool {
+	switch s.(type) {
+	case binpack.Scheduler, preempt.Solver:
+		return true
+	}
+	return false
+}
+
+// preferred names the first job with affinities or spreads; empty is none.
+func preferred(jobs []workloads.Job) string {
+	if i := slices.IndexFunc(jobs, workloads.Job.Prefers); i >= 0 {
+		return jobs[i].Name
+	}
+	return ""
 }
 
 func (p *plan) preempted() []preemptedAnswer {

@@ -42,6 +42,7 @@ type plan struct {
 	decider  string
 	warmUp   time.Duration
 	warnings []string
+	doubts   []string // about the placement; printed with it
 }
 
 // asked is what the command line asks of a solver.
@@ -84,6 +85,9 @@ func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error)
 	}
 	problem := problemOf(p.scenario)
 	problem.Incumbent = ask.incumbent
+	if preferring := preferred(problem.Workload.Jobs); preferring != "" && !heedsPreferences(algorithm) {
+		p.doubts = append(p.doubts, fmt.Sprintf("%s does not weigh the affinities and spreads of %s; nomad does", name, preferring))
+	}
 	then := p.scenario.Solve.Then
 	var wrong robust.Options
 	if ask.trade != nil {
