@@ -97,7 +97,8 @@ type Allocation struct {
 	topology.Resources
 }
 
-// Allocations lists what holds room, in the order of its creation.
+// Allocations lists what holds room at rest (Settle), in the order of its
+// creation: not what is to stop, which was never started if it is not gone.
 func (b *Backend) Allocations(ctx context.Context, run string) ([]Allocation, error) {
 	q := query(ctx)
 	q.Params = map[string]string{"resources": "true"}
@@ -112,6 +113,9 @@ func (b *Backend) Allocations(ctx context.Context, run string) ([]Allocation, er
 	for _, s := range stubs {
 		switch s.ClientStatus {
 		case api.AllocClientStatusComplete, api.AllocClientStatusFailed, api.AllocClientStatusLost:
+			continue
+		}
+		if s.DesiredStatus != api.AllocDesiredStatusRun {
 			continue
 		}
 		a := Allocation{ID: s.ID, Group: s.TaskGroup, Index: indexOf(s.Name), Node: s.NodeName}
@@ -145,7 +149,9 @@ func decisionPrefix(run string) string { return jobPrefix + run + "-" }
 
 // A Verdict is what the server decided about a job.
 type Verdict struct {
-	Placed []Placed // by index
+	// Placed by group in the order of the decisions: an instance whose node
+	// refused the plan is decided again after the others.
+	Placed []Placed
 	// Unplaced is why instances of a group found no node; nil when all did.
 	Unplaced map[string]string
 	// What the dry run before said: instances to place, of how many others the
@@ -254,6 +260,9 @@ func (b *Backend) placed(ctx context.Context, eval string) ([]Placed, error) {
 	for _, n := range nodes {
 		names[n.ID] = n.Name
 	}
+	slices.SortFunc(stubs, func(x, y *api.AllocationListStub) int {
+		return cmp.Or(cmp.Compare(x.TaskGroup, y.TaskGroup), cmp.Compare(x.CreateIndex, y.CreateIndex), cmp.Compare(indexOf(x.Name), indexOf(y.Name)))
+	})
 	var list []Placed
 	for _, s := range stubs {
 		a, _, err := b.client.Allocations().Info(s.ID, query(ctx))
@@ -268,9 +277,6 @@ func (b *Backend) placed(ctx context.Context, eval string) ([]Placed, error) {
 		}
 		list = append(list, p)
 	}
-	slices.SortFunc(list, func(x, y Placed) int {
-		return cmp.Or(cmp.Compare(x.Group, y.Group), cmp.Compare(x.Index, y.Index))
-	})
 	return list, nil
 }
 
