@@ -30,6 +30,7 @@ type sweepFlags struct {
 	retry   bool
 	again   bool
 	show    bool
+	runs    string
 	remote  remoteFlags
 	output  *enum
 }
@@ -66,6 +67,7 @@ may leave and come back; caravan sweep stop ends them.`,
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what would run, what is stored and an estimate, and run nothing")
 	cmd.Flags().BoolVar(&f.retry, "retry", false, "run the points again that failed")
 	cmd.Flags().BoolVar(&f.again, "again", false, "run every point again, also those that are completed")
+	cmd.Flags().StringVar(&f.runs, "runs", "", "also save each point as caravan run does, in this `folder`, by its hash")
 	cmd.Flags().BoolVar(&f.show, "list", false, "list the shipped sweeps")
 	f.remote.register(cmd)
 	f.output = outputFlag(cmd, "text", "json")
@@ -78,6 +80,9 @@ may leave and come back; caravan sweep stop ends them.`,
 			return badInput(errors.New("sweep: found no argument, allowed: one SWEEP (caravan sweep --list lists the shipped ones)"))
 		case f.workers < 0:
 			return badInput(fmt.Errorf("--workers: found %d, allowed: 1 or more, or 0 for one a core", f.workers))
+		}
+		if f.runs != "" && f.remote.queue != "" {
+			return badInput(errors.New("--runs: found --queue as well, allowed: a sweep in this process"))
 		}
 		if err := f.remote.check(f.store, f.workers); err != nil {
 			return badInput(err)
@@ -208,7 +213,7 @@ func (a *app) sweep(ctx context.Context, f *sweepFlags, arg string) error {
 	if err := enter(lasting, st, s, f); err != nil {
 		return err
 	}
-	d := &drive{app: a, sweep: s, id: sweepID(s), store: st, fleet: newLocalFleet(st, f.workers)}
+	d := &drive{app: a, sweep: s, id: sweepID(s), store: st, fleet: &localFleet{store: st, workers: f.workers, runs: f.runs}}
 	if f.remote.queue != "" {
 		r, err := f.remote.open(ctx, st, d.id)
 		if err != nil {

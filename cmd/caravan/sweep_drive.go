@@ -32,10 +32,7 @@ type fleet interface {
 type localFleet struct {
 	store   *store.Store
 	workers int
-}
-
-func newLocalFleet(s *store.Store, workers int) *localFleet {
-	return &localFleet{store: s, workers: workers}
+	runs    string // folder for whole runs; empty saves none
 }
 
 // run hands the points out to as many workers as there are points for; when
@@ -51,6 +48,7 @@ func (l *localFleet) run(ctx context.Context, drain <-chan struct{}, hashes []st
 		host = "localhost"
 	}
 	e := newExecutor(l.store, fmt.Sprintf("%s/%d", host, os.Getpid()), l.workers/workers)
+	e.runs = l.runs
 	errs := make([]error, workers)
 	var wg sync.WaitGroup
 	for i := range workers {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -29,6 +30,9 @@ type executor struct {
 	worker string
 	// inner is how many replications of a point run at the same time.
 	inner int
+	// runs is a folder to save whole runs in, histograms of every replication included;
+	// empty saves none.
+	runs string
 
 	mu        sync.Mutex
 	scenarios map[string]store.Scenario
@@ -59,12 +63,18 @@ func (e *executor) execute(ctx context.Context, hash string) (fresh bool, err er
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
+	artefact := ""
+	if err == nil && e.runs != "" {
+		artefact = filepath.Join(e.runs, hash+".json")
+		err = results.Save(artefact, run)
+	}
 	took := time.Since(start)
 	if err != nil {
 		return false, errors.Join(err, e.store.Fail(ctx, hash, e.worker, err.Error(), time.Now(), took))
 	}
 	err = e.store.Complete(ctx, store.Completion{
-		Hash: hash, Worker: e.worker, Version: buildVersion(), Finished: time.Now(), Took: took, Outcome: outcome, Run: run,
+		Hash: hash, Worker: e.worker, Version: buildVersion(), Finished: time.Now(), Took: took, Outcome: outcome,
+		Artefact: artefact, Run: run,
 	})
 	if errors.Is(err, store.ErrCompleted) {
 		return false, nil

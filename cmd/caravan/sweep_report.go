@@ -362,6 +362,12 @@ func (a *app) printSweepEnd(ctx context.Context, d *drive, f *sweepFlags) error 
 	fmt.Fprintf(a.stdout, "Sweep %s of %s: %s, %d completed; %d ran, %d were stored before.\n",
 		d.id, d.sweep.Base.Name, count(out.Points, "point"), out.Completed, d.ran, d.reused)
 	a.printSweepBody(d.sweep, out)
+	if others, err := d.store.Versions(ctx, d.id); err != nil {
+		return err
+	} else if others = slices.DeleteFunc(others, func(v string) bool { return v == buildVersion() }); len(others) > 0 {
+		fmt.Fprintf(a.stderr, "caravan: some points were run by another version, %s; --again runs them with this one, %s\n",
+			strings.Join(others, ", "), buildVersion())
+	}
 	_, err = fmt.Fprintf(a.stdout, "\nSaved in %s; caravan show %s prints this again.\n", shownStore(f.store), d.id)
 	return err
 }

@@ -203,6 +203,15 @@ func (s *Store) Failures(ctx context.Context, sweep string) (map[string]string, 
 	return out, err
 }
 
+// Versions lists, in ascending order, which versions of caravan ran the
+// completed points of a sweep.
+func (s *Store) Versions(ctx context.Context, sweep string) ([]string, error) {
+	return collect(ctx, s, func(rows *sql.Rows) (v string, err error) {
+		return v, rows.Scan(&v)
+	}, `SELECT DISTINCT p.version FROM members m JOIN points p ON p.id = m.point
+		WHERE m.sweep = $1 AND p.state = 'completed' ORDER BY p.version`, sweep)
+}
+
 // Done counts which of the points are completed, and their run time together
 // in seconds.
 func (s *Store) Done(ctx context.Context, hashes []string) (n int, seconds float64, err error) {

@@ -1,11 +1,12 @@
 package store_test
 
 import (
-	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"math"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,16 +17,17 @@ import (
 
 	"caravan/results"
 	"caravan/results/store"
+	"caravan/runner/queue/serverstest"
 )
 
 var noon = time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
 
-func open(t *testing.T) (*store.Store, context.Context) {
+func open(t *testing.T) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "sub folder", "sweeps #1.db"))
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
-	return s, t.Context()
+	return s
 }
 
 func member(i int) store.Member {
@@ -36,6 +38,24 @@ func member(i int) store.Member {
 	}
 	m.Seal()
 	return m
+}
+
+// TestPostgresKeepsTheSamePromises runs the tests of SQLite on PostgreSQL, each
+// in a database of its own.
+func TestPostgresKeepsTheSamePromises(t *testing.T) {
+	server := serverstest.Postgres(t)
+	admin, err := sql.Open("pgx", server.URL)
+	require.NoError(t, err)
+	defer admin.Close()
+	for i, test := range []func(*testing.T, *store.Store){completedOnce, throughItsStates, comesBack, collected} {
+		name := fmt.Sprintf("store%d", i)
+		_, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name)
+		require.NoError(t, err)
+		s, err := store.Open(t.Context(), strings.Replace(server.URL, "/postgres?", "/"+name+"?", 1))
+		require.NoError(t, err)
+		test(t, s)
+		require.NoError(t, s.Close())
+	}
 }
 
 // fill makes a sweep of n queued points.
@@ -61,8 +81,10 @@ func run(latency float64) *results.Run {
 	return &results.Run{Version: 1, Scenario: "mm1", Metrics: results.Summarise(reps), Replications: reps}
 }
 
-func TestAPointIsCompletedOnceWhoeverTries(t *testing.T) {
-	s, ctx := open(t)
+func TestAPointIsCompletedOnceWhoeverTries(t *testing.T) { completedOnce(t, open(t)) }
+
+func completedOnce(t *testing.T, s *store.Store) {
+	ctx := t.Context()
 	ms := fill(t, s, 20)
 	var won, late atomic.Int64
 	var wg sync.WaitGroup
@@ -95,8 +117,10 @@ func TestAPointIsCompletedOnceWhoeverTries(t *testing.T) {
 	assert.True(t, math.IsNaN(waits[0].Value) && math.IsNaN(waits[0].Low))
 }
 
-func TestAPointGoesThroughItsStates(t *testing.T) {
-	s, ctx := open(t)
+func TestAPointGoesThroughItsStates(t *testing.T) { throughItsStates(t, open(t)) }
+
+func throughItsStates(t *testing.T, s *store.Store) {
+	ctx := t.Context()
 	m := fill(t, s, 2)[0]
 	p, err := s.Start(ctx, m.Hash, "w", noon)
 	require.NoError(t, err)
@@ -132,8 +156,10 @@ func TestAPointGoesThroughItsStates(t *testing.T) {
 	assert.Len(t, found, 1)
 }
 
-func TestARunComesBackAsItWas(t *testing.T) {
-	s, ctx := open(t)
+func TestARunComesBackAsItWas(t *testing.T) { comesBack(t, open(t)) }
+
+func comesBack(t *testing.T, s *store.Store) {
+	ctx := t.Context()
 	m := fill(t, s, 1)[0]
 	r := run(3)
 	require.NoError(t, s.Complete(ctx, store.Completion{Hash: m.Hash, Finished: noon, Run: r}))
@@ -200,4 +226,38 @@ func TestAStoreNeedsAPlaceThatItCanOpen(t *testing.T) {
 		_, err := store.Open(t.Context(), url)
 		assert.Error(t, err, url)
 	}
+}
+
+func TestWhatNoSweepHasIsCollected(t *testing.T) { collected(t, open(t)) }
+
+func collected(t *testing.T, s *store.Store) {
+	ctx := t.Context()
+	ms := fill(t, s, 4)
+	require.NoError(t, s.PutSweep(ctx, store.Sweep{ID: "t-1", Name: "t", Kind: "grid", Text: []byte("x"), Scenario: "base", Created: noon}))
+	require.NoError(t, s.Add(ctx, "t-1", ms[:1]))
+	require.NoError(t, s.Complete(ctx, store.Completion{Hash: ms[0].Hash, Finished: noon, Version: "v1", Run: run(1)}))
+	require.NoError(t, s.Complete(ctx, store.Completion{Hash: ms[1].Hash, Finished: noon, Version: "v2", Artefact: "a.json", Run: run(1)}))
+	versions, err := s.Versions(ctx, "s-1")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"v1", "v2"}, versions)
+	want := store.Garbage{Sweeps: 1, Points: 3, Artefacts: []string{"a.json"}}
+	for _, dry := range []bool{true, false} {
+		g, err := s.Collect(ctx, []string{"s-1"}, dry)
+		require.NoError(t, err)
+		assert.Equal(t, want, g)
+	}
+	require.NoError(t, s.Compact(ctx))
+	all, err := s.Sweeps(ctx)
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	assert.Equal(t, 1, all[0].Completed)
+	samples, err := s.Samples(ctx, "t-1", "latency", "mean")
+	require.NoError(t, err)
+	assert.Len(t, samples, 1)
+	_, err = s.Run(ctx, ms[1].Hash)
+	assert.ErrorIs(t, err, store.ErrNotFound)
+	n, seconds, err := s.Done(ctx, []string{ms[0].Hash, ms[1].Hash})
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+	assert.Zero(t, seconds)
 }
