@@ -354,3 +354,21 @@ func BenchmarkHandOut(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "points/s")
 }
+
+// BenchmarkRecovery is how long after the kill of its worker a point goes to
+// another, with the default lease: -benchtime 1x takes a quarter of a minute.
+func BenchmarkRecovery(b *testing.B) {
+	s := serverstest.Redis(b)
+	producer := open(b, s.URL, "", 0)
+	for i := range b.N {
+		a, other := open(b, s.URL, fmt.Sprint("a", i), 0), open(b, s.URL, fmt.Sprint("b", i), 0)
+		require.NoError(b, producer.Push(b.Context(), "p"))
+		claim(b, a)
+		a.Abandon()
+		l, ok, err := other.Claim(b.Context(), time.Minute)
+		require.NoError(b, err)
+		require.True(b, ok)
+		require.NoError(b, l.Done(b.Context()))
+	}
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/recovery")
+}
