@@ -79,7 +79,10 @@ func (a *app) bundle(ctx context.Context, f *bundleFlags, name, format string) e
 	if out == "" {
 		out = filepath.Join("caravan-bundles", strings.Map(fileRune, w.Name))
 	}
-	files, err := w.bundle(ctx, plots.Width(f.width.value))
+	var files map[string][]byte
+	if err = vacant(out); err == nil {
+		files, err = w.bundle(ctx, plots.Width(f.width.value))
+	}
 	if err = errors.Join(err, w.store.Close()); err != nil {
 		return err
 	}
@@ -245,13 +248,18 @@ func versions() ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-// saveBundle writes the files into a new folder, whole or not at all.
-func saveBundle(out string, files map[string][]byte) error {
+// vacant reports why out cannot be a new folder, if so.
+func vacant(out string) error {
 	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
 		return badInput(fmt.Errorf("--out: the folder %q is not empty (allowed: a new one)", out))
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return badInput(err)
 	}
+	return nil
+}
+
+// saveBundle writes the files into a new folder, whole or not at all.
+func saveBundle(out string, files map[string][]byte) error {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
 	}
