@@ -25,9 +25,7 @@ func TestDecisionsOnACluster(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(stdout), &answer))
 	assert.GreaterOrEqual(t, answer.Instances, 20)
 	assert.Positive(t, answer.ScoresCompared)
-	for _, d := range answer.Disagreements {
-		assert.NotEmpty(t, d.Known, "%+v", d)
-	}
+	assert.GreaterOrEqual(t, answer.Agreement, 0.9, "%+v", answer.Disagreements)
 }
 
 func TestRandomJobsAreThoseOfTheirSeed(t *testing.T) {

@@ -97,8 +97,8 @@ type Allocation struct {
 	topology.Resources
 }
 
-// Allocations lists what holds room at rest (Settle), in the order of its
-// creation: not what is to stop, which was never started if it is not gone.
+// Allocations lists what holds room, in the order of its creation: all that its
+// node has not reported as ended (scheduler/context.go, ProposedAllocs).
 func (b *Backend) Allocations(ctx context.Context, run string) ([]Allocation, error) {
 	q := query(ctx)
 	q.Params = map[string]string{"resources": "true"}
@@ -113,9 +113,6 @@ func (b *Backend) Allocations(ctx context.Context, run string) ([]Allocation, er
 	for _, s := range stubs {
 		switch s.ClientStatus {
 		case api.AllocClientStatusComplete, api.AllocClientStatusFailed, api.AllocClientStatusLost:
-			continue
-		}
-		if s.DesiredStatus != api.AllocDesiredStatusRun {
 			continue
 		}
 		a := Allocation{ID: s.ID, Group: s.TaskGroup, Index: indexOf(s.Name), Node: s.NodeName}
@@ -309,7 +306,7 @@ const looks = 3
 // busy reports whether evaluations wait, or allocations are on their way.
 func (b *Backend) busy(ctx context.Context) (bool, error) {
 	q := query(ctx)
-	q.Filter = `(DesiredStatus == "run" and ClientStatus == "pending") or (DesiredStatus != "run" and ClientStatus == "running")`
+	q.Filter = `(DesiredStatus == "run" and ClientStatus == "pending") or (DesiredStatus != "run" and (ClientStatus == "running" or ClientStatus == "pending"))`
 	allocs, _, err := b.client.Allocations().List(q)
 	if err != nil || len(allocs) > 0 {
 		return true, err
