@@ -72,7 +72,7 @@ func (a *app) printNext(s simulated, f *runFlags) {
 		next = append(next, "caravan solve "+arg+" --output json", "caravan scenarios --show tutorial")
 	} else {
 		next = append(next,
-			"caravan run "+arg+" --compare "+strings.Join(alternatives(s.plan.solver), ","),
+			"caravan run "+arg+" --compare "+strings.Join(alternatives(s.plan), ","),
 			"caravan run "+arg+" --precision 1%",
 			"caravan run "+arg+" --seed 2",
 		)
@@ -81,11 +81,15 @@ func (a *app) printNext(s simulated, f *runFlags) {
 }
 
 // alternatives is the solver that ran and the next one of the catalogue.
-func alternatives(name string) []string {
-	for _, other := range solverNames() {
-		if other != name {
-			return []string{name, other}
+func alternatives(p *plan) []string {
+	names := solverNames()
+	if p.decider != "" {
+		names = deciderNames()
+	}
+	for _, other := range names {
+		if other != p.name() {
+			return []string{p.name(), other}
 		}
 	}
-	return []string{name}
+	return []string{p.name()}
 }

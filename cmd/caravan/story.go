@@ -117,7 +117,7 @@ func (a *app) story(ctx context.Context, f *storyFlags, arg string) error {
 	case "csv":
 		return writeStory(a.stdout, answer.Entries)
 	}
-	a.printCosts(s.Name, &rep)
+	a.printCosts(&rep)
 	return nil
 }
 
@@ -148,7 +148,7 @@ func writeStory(w io.Writer, entries []entryAnswer) error {
 }
 
 // printCosts sums up what a story cost.
-func (a *app) printCosts(_ string, rep *results.Replication) {
+func (a *app) printCosts(rep *results.Replication) {
 	fmt.Fprintf(a.stdout, "\nAfter %s, %d events:\n\n", topology.FormatDuration(rep.End), rep.Events)
 	a.printControl(results.Summarise([]results.Replication{*rep}))
 }

@@ -33,7 +33,7 @@ func (g *region) verified(epoch uint16) {
 	if !g.broker.Outstanding(p.eval, p.token) { // of a worker that was given up
 		g.checked = nil
 		if w := &g.workers[p.worker]; w.plan == p {
-			g.release(w)
+			g.rest(w)
 		}
 		g.check()
 		return
@@ -137,6 +137,7 @@ func (g *region) commit(p *plan) {
 func (g *region) stopped(h *cluster.Halt) {
 	g.tellAlloc("stop", h.Alloc, h.Reason)
 	a := &g.allocs[h.Alloc]
+	g.release(a, g.state.Alloc(h.Alloc))
 	if h.Client.Terminal() {
 		g.run.stats.gone(g, a, g.state.Alloc(h.Alloc))
 		g.pruned(h.Alloc)
@@ -180,6 +181,7 @@ func (g *region) evicted(p *plan, ids []cluster.AllocID) {
 		victim, taker := &g.allocs[e.Alloc], &g.allocs[by]
 		victim.depth = taker.depth + 1
 		g.run.stats.evicted(g, victim)
+		g.release(victim, g.state.Alloc(e.Alloc))
 		if g.told() {
 			g.tellAlloc("evict", e.Alloc, fmt.Sprintf("priority %d, for %s of priority %d", g.state.Alloc(e.Alloc).Priority(), g.jobs[taker.job].name, g.state.Alloc(by).Priority()))
 		}
@@ -222,7 +224,7 @@ func (g *region) placed(j *job, p *plan, i int, id cluster.AllocID) {
 	a := &g.allocs[id]
 	*a = alloc{
 		job: int32(j.id), group: int16(x), version: p.versions[i], index: c.Index, node: c.Node,
-		said: cluster.Pending, canaryOf: -1,
+		said: cluster.Pending, canaryOf: -1, held: true,
 	}
 	if c.Canary {
 		a.canaryOf = c.Deployment

@@ -62,6 +62,9 @@ func (g *region) proposeDeployment(j *job) int32 {
 		if at := j.position(j.current(), i); at >= 0 {
 			dg.update = j.spec().UpdateOf(at)
 		}
+		if j.kind == System {
+			dg.total = g.nodesFor(j, i)
+		}
 		if dg.update.MaxParallel == 0 {
 			dg.total, dg.update = 0, workloads.Update{}
 		}
@@ -76,6 +79,20 @@ func (g *region) proposeDeployment(j *job) int32 {
 	}
 	g.deployments = append(g.deployments, d)
 	return int32(len(g.deployments) - 1)
+}
+
+// nodesFor counts the nodes that take a group which runs everywhere.
+func (g *region) nodesFor(j *job, group int) int {
+	at, n := j.position(j.current(), group), 0
+	if at < 0 {
+		return 0
+	}
+	for _, id := range g.members {
+		if g.state.Standing(id).Takes() && g.serves(j, at, id) {
+			n++
+		}
+	}
+	return n
 }
 
 // replacesAny reports whether the newest version replaces instances of a group.

@@ -269,7 +269,7 @@ func TestNoNodeIsEverOverCapacityAndTheBooksBalance(t *testing.T) {
 		}
 		var used cluster.Amount
 		for n := range topology.NodeID(len(r.nodes)) {
-			used = used.Plus(g.state.Used(n))
+			used = used.Plus(g.state.Wanted(n))
 		}
 		assert.InDelta(t, float64(used.CPU), float64(r.stats.used.CPU), 1e-6)
 		for i := range r.stats.classes {

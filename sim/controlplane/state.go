@@ -32,6 +32,7 @@ type alloc struct {
 	index   int32
 	node    topology.NodeID
 
+	held bool // counts as allocated
 	// canaryOf is the deployment whose canary it is, -1 for none.
 	canaryOf int32
 	// migrate is set where a drain asks that it move.

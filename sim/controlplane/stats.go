@@ -183,9 +183,19 @@ func (s *stats) use(a cluster.Amount, sign float64) {
 	s.peak.Memory = max(s.peak.Memory, s.used.Memory)
 }
 
+// release takes off the books what an allocation holds once it is to stop, or
+// has.
+func (g *region) release(a *alloc, x *cluster.Allocation) {
+	if !a.held {
+		return
+	}
+	a.held = false
+	g.run.stats.use(x.Amount, -1)
+}
+
 // gone counts the end of an allocation.
 func (s *stats) gone(g *region, a *alloc, x *cluster.Allocation) {
-	s.use(x.Amount, -1)
+	g.release(a, x)
 	c := &s.classes[g.jobs[a.job].priority]
 	switch x.Client {
 	case cluster.Lost:

@@ -44,8 +44,8 @@ func (g *region) dispatch() {
 	}
 }
 
-// release returns a worker to the idle ones.
-func (g *region) release(w *worker) {
+// rest returns a worker to the idle ones.
+func (g *region) rest(w *worker) {
 	w.eval, w.token, w.plan = nil, 0, nil
 	w.nack++
 	g.idle = append(g.idle, w.id)
@@ -113,7 +113,7 @@ func (g *region) decidedPlan(w *worker, gen uint16) {
 		return
 	}
 	if !g.broker.Outstanding(w.eval, w.token) { // taken away meanwhile
-		g.release(w)
+		g.rest(w)
 		return
 	}
 	if w.plan.empty() {
@@ -174,7 +174,7 @@ func (g *region) finish(w *worker) {
 			CreateIndex: e.CreateIndex, Node: int32(u.node), snapshot: p.Snapshot,
 		}, j)
 	}
-	g.release(w)
+	g.rest(w)
 }
 
 // spread lets others that ask the same know how it went: that there is no room,
@@ -223,7 +223,7 @@ func (g *region) giveUp(w *worker) {
 	g.maxed = append(g.maxed, &Evaluation{
 		Job: w.eval.Job, Kind: w.eval.Kind, Priority: w.eval.Priority, Trigger: MaxPlans, Node: -1,
 	})
-	g.release(w)
+	g.rest(w)
 }
 
 // maxPlansRelease is between two releases of evaluations out of attempts.
