@@ -93,6 +93,9 @@ func (s *stats) advance(dt time.Duration) {
 		return
 	}
 	sec := dt.Seconds()
+	// What is booked and taken off at one instant, in whatever order, is no peak.
+	s.peak.CPU = max(s.peak.CPU, s.used.CPU)
+	s.peak.Memory = max(s.peak.Memory, s.used.Memory)
 	s.area[0] += sec * float64(s.used.CPU)
 	s.area[1] += sec * float64(s.used.Memory)
 	for i := range s.classes {
@@ -179,8 +182,6 @@ func (s *stats) evicted(g *region, victim *alloc) {
 func (s *stats) use(a cluster.Amount, sign float64) {
 	s.used.CPU += topology.MHz(sign) * a.CPU
 	s.used.Memory += topology.Bytes(sign) * a.Memory
-	s.peak.CPU = max(s.peak.CPU, s.used.CPU)
-	s.peak.Memory = max(s.peak.Memory, s.used.Memory)
 }
 
 // release takes off the books what an allocation holds once it is to stop, or
