@@ -142,11 +142,24 @@ func newDriver(ctx context.Context, b Backend, p *Plan, requests []results.Reque
 			return nil, fmt.Errorf("pipeline %q is not deployed", r.Pipeline)
 		}
 	}
+	for i := range p.Agents {
+		d.listen(b, &p.Agents[i])
+	}
 	return d, nil
 }
 
-// meet subscribes to an agent, compares clocks with it, and opens the way for
-// requests if it is a first operator.
+// listen subscribes to an agent. What it then says needs all that is known of
+// the others.
+func (d *driver) listen(b Backend, a *Deployment) {
+	got := d.got
+	if d.watching {
+		got = func(m *agent.Message) { d.saw(a.Config.Pipeline, m) }
+	}
+	go agent.Subscribe(d.ctx, d.p.Run, a.Name, d.dial(b, a.Name), got)
+}
+
+// meet compares clocks with an agent and opens the way for requests if it is a
+// first operator.
 func (d *driver) meet(b Backend, a *Deployment, at map[string]Address) error {
 	address, ok := at[a.Name]
 	if !ok {
@@ -163,14 +176,8 @@ func (d *driver) meet(b Backend, a *Deployment, at map[string]Address) error {
 	}
 	d.m.Clocks = append(d.m.Clocks, clock)
 	d.clocks[a.Name] = clock
-	dial := d.dial(b, a.Name)
-	got := d.got
-	if d.watching {
-		got = func(m *agent.Message) { d.saw(c.Pipeline, m) }
-	}
-	go agent.Subscribe(d.ctx, d.p.Run, a.Name, dial, got)
 	if a.Entry && !d.watching {
-		d.entries[c.Pipeline] = append(d.entries[c.Pipeline], &entry{agent.NewSender(d.ctx, d.p.Run, a.Name, dial), c.Deadline})
+		d.entries[c.Pipeline] = append(d.entries[c.Pipeline], &entry{agent.NewSender(d.ctx, d.p.Run, a.Name, d.dial(b, a.Name)), c.Deadline})
 	}
 	switch {
 	case a.Routed:

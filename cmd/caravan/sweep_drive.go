@@ -126,11 +126,13 @@ func (d *drive) complete(work context.Context) bool {
 }
 
 // drained turns the end of ctx, which Ctrl-C brings about, into the closing of
-// drain, and a second Ctrl-C after it into the end of work.
+// drain, and a second Ctrl-C after it into the end of work. End ends work too,
+// and returns when nothing more is written to w.
 func drained(ctx context.Context, w io.Writer, farewell string) (work context.Context, drain <-chan struct{}, end func()) {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
-	closed := make(chan struct{})
+	closed, quiet := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(quiet)
 		select {
 		case <-work.Done():
 			return
@@ -147,7 +149,10 @@ func drained(ctx context.Context, w io.Writer, farewell string) (work context.Co
 		case <-work.Done():
 		}
 	}()
-	return work, closed, stop
+	return work, closed, func() {
+		stop()
+		<-quiet
+	}
 }
 
 // obeyEvery is how often a sweep looks whether it was told to stop.
