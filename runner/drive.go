@@ -99,6 +99,7 @@ type driver struct {
 	clocks  map[string]Clock               // by agent
 	agents  map[string]map[int]*Deployment // by pipeline and operator
 	startAt time.Time
+	round   uint32 // tells these requests from those of an earlier drive of the same agents
 	// watching tells pipelines that make their requests themselves.
 	watching bool
 
@@ -126,6 +127,7 @@ func newDriver(ctx context.Context, b Backend, p *Plan, requests []results.Reque
 		agents: map[string]map[int]*Deployment{}, missing: make([]int, len(requests)), more: make(chan struct{}, 1),
 		open: map[string]*watched{}, watching: len(requests) == 0, startAt: time.Now(),
 	}
+	d.round = uint32(d.startAt.UnixMilli())
 	d.ctx, d.stop = context.WithCancel(ctx)
 	for i := range p.Agents {
 		if err := d.meet(b, &p.Agents[i], at); err != nil {
@@ -212,7 +214,7 @@ func (d *driver) send() error {
 		if err := waitUntil(d.ctx, due); err != nil {
 			return err
 		}
-		m := agent.Message{Request: uint64(i) + 1, From: agent.Outside, Priority: r.Priority, CreatedAt: due.UnixNano()}
+		m := agent.Message{Request: agent.Number(d.round, i), From: agent.Outside, Priority: r.Priority, CreatedAt: due.UnixNano()}
 		for j := range r.Work {
 			m.Work = append(m.Work, topology.Seconds(r.Work[j]))
 			m.Output = append(m.Output, int64(r.Output[j]))
@@ -280,8 +282,8 @@ func (d *driver) saw(pipeline string, m *agent.Message) {
 
 // got takes what ended at an agent.
 func (d *driver) got(m *agent.Message) {
-	i := int(m.Request) - 1
-	if i < 0 || i >= len(d.m.Requests) {
+	round, i := m.Round()
+	if round != d.round || i < 0 || i >= len(d.m.Requests) {
 		return
 	}
 	d.mu.Lock()

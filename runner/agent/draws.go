@@ -55,7 +55,8 @@ func (d *draws) bytes(m *Message) int {
 
 // branch is a number in [0, 1) that depends on the request and its hop alone.
 func (d *draws) branch(m *Message) float64 {
-	s := des.NewStream(d.c.Seed, "branch", d.c.Pipeline, strconv.FormatUint(m.Request, 10), strconv.Itoa(m.Hop))
+	_, i := m.Round()
+	s := des.NewStream(d.c.Seed, "branch", d.c.Pipeline, strconv.Itoa(i+1), strconv.Itoa(m.Hop))
 	return s.Float64()
 }
 

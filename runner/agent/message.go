@@ -128,6 +128,15 @@ func frame(kind byte, body ...[]byte) []byte {
 	return out
 }
 
+// Number is the number of request i, from 0, of a round: agents that outlive one
+// drive are not to take the requests of the next for the same ones again.
+func Number(round uint32, i int) uint64 { return uint64(round)<<32 | uint64(uint32(i+1)) }
+
+// Round takes a request's number apart; i is -1 for number 0 of a round.
+func (m *Message) Round() (round uint32, i int) {
+	return uint32(m.Request >> 32), int(uint32(m.Request)) - 1
+}
+
 // A key names a message on its way: equal keys are the same message sent again.
 type key struct {
 	request uint64
