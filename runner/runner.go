@@ -5,6 +5,8 @@ package runner
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"caravan/runner/agent"
 	"caravan/topology"
@@ -136,4 +138,24 @@ func (p *Plan) Wire(d Deployment, find func(from, to Deployment) agent.Lookup) a
 		c.Gate = &l
 	}
 	return c
+}
+
+// NodesAmong reports every node of the plan that is not among those of a
+// cluster, or not ready.
+func (p *Plan) NodesAmong(list []Node) error {
+	ready := map[string]bool{}
+	var names []string
+	for _, n := range list {
+		ready[n.Name] = n.Ready
+		names = append(names, n.Name)
+	}
+	var faults []error
+	for _, d := range p.Agents {
+		if ok, known := ready[d.Node]; !known {
+			faults = append(faults, fmt.Errorf("agent %s: node %q is not in the cluster (its nodes: %q)", d.Name, d.Node, names))
+		} else if !ok {
+			faults = append(faults, fmt.Errorf("agent %s: node %q is not ready", d.Name, d.Node))
+		}
+	}
+	return errors.Join(faults...)
 }

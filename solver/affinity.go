@@ -20,10 +20,7 @@ func newWishes(p *Problem) *wishes {
 		var groups [][]workloads.Affinity
 		for k := range j.Groups {
 			g := &j.Groups[k]
-			list := append(append([]workloads.Affinity{}, j.Affinities...), g.Affinities...)
-			for t := range g.Tasks {
-				list = append(list, g.Tasks[t].Affinities...)
-			}
+			list := workloads.Affinities(j, g)
 			if len(list) > 0 {
 				w.instances += g.Count
 			}

@@ -275,6 +275,15 @@ type Affinity struct {
 	Weight int // -100..100 without 0; below 0 the node is avoided
 }
 
+// Affinities are all that a group prefers: its job's, its own and its tasks'.
+func Affinities(j *Job, g *Group) []Affinity {
+	list := slices.Concat(j.Affinities, g.Affinities)
+	for i := range g.Tasks {
+		list = append(list, g.Tasks[i].Affinities...)
+	}
+	return list
+}
+
 // A Spread keeps the instances of a group apart by the values of an attribute:
 // evenly, or by the shares of its targets.
 type Spread struct {

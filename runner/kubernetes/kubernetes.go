@@ -124,7 +124,11 @@ func (b *Backend) Nodes(ctx context.Context) ([]runner.Node, error) {
 // Deploy makes or changes the objects of the plan and waits until every agent
 // listens.
 func (b *Backend) Deploy(ctx context.Context, p *runner.Plan) error {
-	if err := b.nodesExist(ctx, p); err != nil {
+	nodes, err := b.Nodes(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.NodesAmong(nodes); err != nil {
 		return err
 	}
 	before, err := b.client.AppsV1().Deployments(b.namespace).List(ctx, selected(p.Run))
@@ -140,29 +144,6 @@ func (b *Backend) Deploy(ctx context.Context, p *runner.Plan) error {
 	}
 	_, left := b.Clean(context.WithoutCancel(ctx), p.Run)
 	return errors.Join(err, left)
-}
-
-// nodesExist reports every node of the plan that the cluster does not have.
-func (b *Backend) nodesExist(ctx context.Context, p *runner.Plan) error {
-	list, err := b.Nodes(ctx)
-	if err != nil {
-		return err
-	}
-	ready := map[string]bool{}
-	var names []string
-	for _, n := range list {
-		ready[n.Name] = n.Ready
-		names = append(names, n.Name)
-	}
-	var faults []error
-	for _, d := range p.Agents {
-		if ok, known := ready[d.Node]; !known {
-			faults = append(faults, fmt.Errorf("agent %s: node %q is not in the cluster (its nodes: %q)", d.Name, d.Node, names))
-		} else if !ok {
-			faults = append(faults, fmt.Errorf("agent %s: node %q is not ready", d.Name, d.Node))
-		}
-	}
-	return errors.Join(faults...)
 }
 
 // apply makes what is missing and changes what differs.

@@ -111,7 +111,11 @@ func (b *Backend) Nodes(ctx context.Context) ([]runner.Node, error) {
 
 // Deploy registers the job of the plan and waits until every agent listens.
 func (b *Backend) Deploy(ctx context.Context, p *runner.Plan) (err error) {
-	if err := b.nodesExist(ctx, p); err != nil {
+	nodes, err := b.Nodes(ctx)
+	if err != nil {
+		return err
+	}
+	if err := p.NodesAmong(nodes); err != nil {
 		return err
 	}
 	job, err := b.job(p)
@@ -133,29 +137,6 @@ func (b *Backend) Deploy(ctx context.Context, p *runner.Plan) (err error) {
 		return errors.Join(err, left)
 	}
 	return nil
-}
-
-// nodesExist reports every node of the plan that the cluster does not have.
-func (b *Backend) nodesExist(ctx context.Context, p *runner.Plan) error {
-	list, err := b.Nodes(ctx)
-	if err != nil {
-		return err
-	}
-	ready := map[string]bool{}
-	var names []string
-	for _, n := range list {
-		ready[n.Name] = n.Ready
-		names = append(names, n.Name)
-	}
-	var faults []error
-	for _, d := range p.Agents {
-		if ok, known := ready[d.Node]; !known {
-			faults = append(faults, fmt.Errorf("agent %s: node %q is not in the cluster (its nodes: %q)", d.Name, d.Node, names))
-		} else if !ok {
-			faults = append(faults, fmt.Errorf("agent %s: node %q is not ready", d.Name, d.Node))
-		}
-	}
-	return errors.Join(faults...)
 }
 
 // await returns when every agent of the plan runs on its node and answers.

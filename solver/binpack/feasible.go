@@ -158,17 +158,10 @@ func escapes(r *workloads.Constraint) bool {
 }
 
 func affinitiesOf(j *workloads.Job, g *workloads.Group) (out []affinity, sum float64) {
-	add := func(list []workloads.Affinity) {
-		for i := range list {
-			w := float64(list[i].Weight)
-			out = append(out, affinity{list[i].Constraint, w})
-			sum += max(w, -w)
-		}
-	}
-	add(j.Affinities)
-	add(g.Affinities)
-	for i := range g.Tasks {
-		add(g.Tasks[i].Affinities)
+	for _, a := range workloads.Affinities(j, g) {
+		w := float64(a.Weight)
+		out = append(out, affinity{a.Constraint, w})
+		sum += max(w, -w)
 	}
 	return out, sum
 }
