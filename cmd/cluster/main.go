@@ -57,7 +57,7 @@ func (f *flags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.modules, "modules", "runner/clusters", "`folder` of the modules that the programs are built from")
 	cmd.Flags().StringSliceVar(&f.scenarios, "scenario", nil, "take the machines from these `scenarios`, shipped or files; default: edge1, edge2 and cloud")
 	cmd.Flags().StringSliceVar(&f.images, "image", nil, "container images that every kubernetes node gets, each of one static program, as `REF=PROGRAM`")
-	cmd.Flags().IntVar(&f.varied, "varied", 0, "`number` of machines of different sizes, classes, racks and zones instead")
+	cmd.Flags().IntVar(&f.varied, "varied", 0, "`number` of machines of different sizes, classes, racks and zones instead; of kubernetes only their objects, for decisions")
 	cmd.MarkFlagsMutuallyExclusive("scenario", "varied")
 }
 
@@ -177,7 +177,7 @@ func (f *flags) hold(ctx context.Context, kind string, use func(context.Context,
 		return err
 	}
 	began := time.Now()
-	c, err := f.startKind(ctx, kind, clusters.Spec{Name: name, Nodes: nodes, Log: os.Stderr}, programs)
+	c, err := f.startKind(ctx, kind, clusters.Spec{Name: name, Nodes: nodes, Unmanned: f.varied > 0 && kind == "kubernetes", Log: os.Stderr}, programs)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,10 @@ type Spec struct {
 	// Network is the addresses of the machines, a /24; zero takes the first
 	// of 10.78.0.0 to 10.78.255.0 that no device of this machine is in.
 	Network netip.Prefix
-	Log     io.Writer // progress; nil is none
+	// Unmanned makes Nodes objects of the orchestrator's API with no machine
+	// behind them: for decisions about where work goes, on Kubernetes.
+	Unmanned bool
+	Log      io.Writer // progress; nil is none
 }
 
 // A Node is one machine of a cluster.
@@ -45,6 +48,15 @@ type Node struct {
 	Quota float64
 	Class string
 	Meta  map[string]string
+	// Taints keep off what does not tolerate them; Kubernetes alone has them.
+	Taints []Taint
+}
+
+// A Taint is Kubernetes'.
+type Taint struct {
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Effect string `json:"effect"` // NoSchedule, PreferNoSchedule or NoExecute
 }
 
 // DefaultNodes are three machines as in the examples: two at the edge with
@@ -58,18 +70,26 @@ func DefaultNodes() []Node {
 }
 
 // VariedNodes are n machines that differ in size, class, rack and zone, for
-// decisions about where jobs go.
+// decisions about where jobs go. Two in seven are for those alone who tolerate
+// it, and two in five would rather be left alone.
 func VariedNodes(n int) []Node {
 	classes := []string{"edge", "fog", "cloud"}
 	var list []Node
 	for i := range n {
-		list = append(list, Node{
+		node := Node{
 			Name:   fmt.Sprintf("node%02d", i+1),
 			CPU:    topology.MHz(1500 + 1100*(i*5%7)),
 			Memory: topology.Bytes(1+i*3%5) * topology.GiB,
 			Class:  classes[i%3],
 			Meta:   map[string]string{"rack": fmt.Sprintf("r%d", i%4+1), "zone": fmt.Sprintf("z%d", i/3%2+1)},
-		})
+		}
+		if i%7 == 2 || i%7 == 5 {
+			node.Taints = append(node.Taints, Taint{"dedicated", []string{"video", "audio"}[i%2], "NoSchedule"})
+		}
+		if i%5 == 1 || i%5 == 4 {
+			node.Taints = append(node.Taints, Taint{[]string{"spot", "battery"}[i/5%2], "yes", "PreferNoSchedule"})
+		}
+		list = append(list, node)
 	}
 	return list
 }
@@ -147,7 +167,7 @@ func (c *Cluster) furnish(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := c.network(ctx); err != nil {
+	if err := c.network(ctx); err != nil || c.Unmanned {
 		return err
 	}
 	for i, n := range c.Nodes {

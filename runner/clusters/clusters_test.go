@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"caravan/runner/linkem"
+	"caravan/topology"
 )
 
 // machine skips what this machine cannot do, and says why.
@@ -138,4 +139,27 @@ func TestWhatTheClusterDidNotCreateStays(t *testing.T) {
 	require.ErrorContains(t, err, "did not create it")
 	assert.Empty(t, Existing("cvu"))
 	assert.True(t, exists("/run/netns/cvu-edge1"))
+}
+
+func TestAKubeletIsToldItsLabelsAndTaints(t *testing.T) {
+	n := Node{
+		Name: "a", Class: "edge", Meta: map[string]string{"rack": "r1", "zone": "z2"},
+		Taints: []Taint{{"dedicated", "video", "NoSchedule"}, {"spot", "yes", "PreferNoSchedule"}},
+	}
+	labelled, tainted := registered(&n)
+	assert.Equal(t, "caravan.node=a,kubernetes.io/hostname=a,node.kubernetes.io/instance-type=edge,rack=r1,topology.kubernetes.io/zone=z2", labelled)
+	assert.Equal(t, "dedicated=video:NoSchedule,spot=yes:PreferNoSchedule", tainted)
+}
+
+func TestVariedNodesDiffer(t *testing.T) {
+	nodes := VariedNodes(9)
+	s := Spec{Name: "x", Nodes: nodes}
+	require.NoError(t, s.Check())
+	taints, sizes := 0, map[topology.MHz]bool{}
+	for _, n := range nodes {
+		taints += len(n.Taints)
+		sizes[n.CPU] = true
+	}
+	assert.Equal(t, 6, taints)
+	assert.Greater(t, len(sizes), 3)
 }

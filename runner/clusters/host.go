@@ -77,7 +77,7 @@ func (c *Cluster) network(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := c.addHost(serverHost, serverLast); err != nil {
+	if err := c.addHost(serverHost, serverLast); err != nil || c.Unmanned {
 		return err
 	}
 	for i, n := range c.Nodes {

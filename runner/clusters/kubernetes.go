@@ -13,9 +13,12 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"text/template"
 	"time"
 )
@@ -57,8 +60,9 @@ const pauseImage = "caravan.local/pause:1"
 
 // StartKubernetes starts a control plane, and containerd and a kubelet on every
 // node, and returns when all nodes are ready. pause is a static program that
-// waits when it is called with the argument pause. It removes what it made on
-// an error.
+// waits when it is called with the argument pause. Of an unmanned cluster this
+// process plays the kubelets, as far as a scheduler sees them. It removes what
+// it made on an error.
 func StartKubernetes(ctx context.Context, s Spec, programs map[string]string, pause string, images []Image) (*Cluster, error) {
 	c, err := create(ctx, s)
 	if err != nil {
@@ -92,12 +96,15 @@ func (k *kube) start(ctx context.Context, images []Image) error {
 	k.client.Timeout = 5 * time.Second
 	k.Address = fmt.Sprintf("https://%s:6443", k.hosts[0].address)
 	k.config = filepath.Join(k.Dir, "kubeconfig")
-	k.Env = []string{"KUBECONFIG=" + k.config}
+	k.Env = []string{"KUBECONFIG=" + k.config, "CARAVAN_SCHEDULER_LOG=" + filepath.Join(k.Dir, serverHost+"-kube-scheduler.log")}
 	if err := k.write(k.config, kubeconfig, k); err != nil {
 		return err
 	}
 	if err := k.controlPlane(ctx); err != nil {
 		return err
+	}
+	if k.Unmanned {
+		return k.pretend(ctx)
 	}
 	for i := range k.Nodes {
 		if err := k.node(i); err != nil {
@@ -151,8 +158,18 @@ func (k *kube) write(path, text string, data any) error {
 	return os.WriteFile(path, b.Bytes(), 0o600)
 }
 
-// controlPlane starts etcd, the apiserver, the scheduler and the controller
-// manager on the server's machine.
+// without names the admission plugins that a cluster of this kind cannot use:
+// service accounts wait for a controller, and new nodes for one that takes the
+// taint away which says that they are not ready.
+func (k *kube) without() string {
+	if k.Unmanned {
+		return "ServiceAccount,TaintNodesByCondition"
+	}
+	return "ServiceAccount"
+}
+
+// controlPlane starts etcd, the apiserver, the scheduler and, of a manned
+// cluster, the controller manager on the server's machine.
 func (k *kube) controlPlane(ctx context.Context) error {
 	server, dir := &k.hosts[0], filepath.Join(k.Dir, serverHost)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -175,7 +192,7 @@ func (k *kube) controlPlane(ctx context.Context) error {
 	if err := k.run(server, "kube-apiserver", "--etcd-servers="+etcd, "--secure-port=6443",
 		"--bind-address="+server.address.String(), "--advertise-address="+server.address.String(),
 		"--cert-dir="+filepath.Join(dir, "certificates"), "--token-auth-file="+tokens,
-		"--authorization-mode=AlwaysAllow", "--disable-admission-plugins=ServiceAccount",
+		"--authorization-mode=AlwaysAllow", "--disable-admission-plugins="+k.without(),
 		"--service-account-issuer="+k.Address, "--service-account-key-file="+keyFile, "--service-account-signing-key-file="+keyFile,
 		"--service-cluster-ip-range=10.96.0.0/16", "--allow-privileged=true"); err != nil {
 		return err
@@ -183,7 +200,8 @@ func (k *kube) controlPlane(ctx context.Context) error {
 	if err := k.await(ctx, k.healthy); err != nil {
 		return err
 	}
-	if err := k.run(server, "kube-scheduler", "--kubeconfig="+k.config, "--leader-elect=false", "--bind-address=127.0.0.1"); err != nil {
+	if err := k.run(server, "kube-scheduler", "--kubeconfig="+k.config, "--leader-elect=false", "--bind-address=127.0.0.1",
+		"--vmodule=schedule_one=10"); err != nil || k.Unmanned { // it logs its scores
 		return err
 	}
 	return k.run(server, "kube-controller-manager", "--kubeconfig="+k.config, "--leader-elect=false", "--bind-address=127.0.0.1",
@@ -198,17 +216,33 @@ func (k *kube) run(h *host, name string, args ...string) error {
 
 // get asks the apiserver.
 func (k *kube) get(ctx context.Context, path string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, k.Address+path, nil)
+	return k.call(ctx, http.MethodGet, path, "", nil, into)
+}
+
+// call sends a document, unless nil, of a media type to the apiserver.
+func (k *kube) call(ctx context.Context, method, path, kind string, document, into any) error {
+	var body io.Reader
+	if document != nil {
+		text, err := json.Marshal(document)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, k.Address+path, body)
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Authorization", "Bearer "+k.token)
+	if body != nil {
+		request.Header.Set("Content-Type", kind)
+	}
 	response, err := k.client.Do(request)
 	if err != nil {
 		return err
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
+	if response.StatusCode/100 != 2 {
 		return fmt.Errorf("%s: %s", path, response.Status)
 	}
 	if into == nil {
@@ -226,7 +260,7 @@ func (k *kube) ready(ctx context.Context) error {
 			Status struct {
 				Conditions []struct{ Type, Status string }
 			}
-			Spec struct{ Taints []struct{ Key string } }
+			Spec struct{ Taints []Taint }
 		}
 	}
 	if err := k.get(ctx, "/api/v1/nodes", &list); err != nil {
@@ -235,7 +269,8 @@ func (k *kube) ready(ctx context.Context) error {
 	n := 0
 	for _, node := range list.Items {
 		for _, c := range node.Status.Conditions {
-			if c.Type == "Ready" && c.Status == "True" && len(node.Spec.Taints) == 0 {
+			held := slices.ContainsFunc(node.Spec.Taints, func(t Taint) bool { return strings.HasPrefix(t.Key, "node.kubernetes.io/") })
+			if c.Type == "Ready" && c.Status == "True" && !held {
 				n++
 			}
 		}

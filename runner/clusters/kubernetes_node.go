@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ import (
 type nodeSetup struct {
 	Name, Dir, Socket, Kubelet, Containerd, Kubeconfig, Pods, Gateway, Group, DNS, Pause string
 	Address                                                                              string
-	CPU, Memory, Labels                                                                  string
+	CPU, Labels, Taints                                                                  string
 }
 
 const containerdConfig = `version = 2
@@ -91,7 +92,7 @@ mount --make-rshared /
 sysctl -q -w net.ipv4.ip_forward=1 net.ipv4.conf.all.route_localnet=1
 {{.Containerd}} --config {{.Dir}}/containerd.toml > {{.Dir}}/containerd.log 2>&1 &
 exec {{.Kubelet}} --config={{.Dir}}/kubelet.yaml --kubeconfig={{.Kubeconfig}} --root-dir={{.Dir}}/kubelet \
-  --hostname-override={{.Name}} --node-ip={{.Address}} --cert-dir={{.Dir}}/certificates --node-labels={{.Labels}}
+  --hostname-override={{.Name}} --node-ip={{.Address}} --cert-dir={{.Dir}}/certificates --node-labels={{.Labels}} --register-with-taints={{.Taints}}
 `
 
 // node starts containerd and the kubelet of node i.
@@ -108,8 +109,9 @@ func (k *kube) node(i int) error {
 	s := nodeSetup{
 		Name: n.Name, Dir: dir, Socket: filepath.Join(dir, "c.sock"), Containerd: containerd, Kubelet: k.programs["kubelet"],
 		Kubeconfig: k.config, Pods: k.podNetwork(i), Group: h.ns, DNS: k.hosts[0].address.String(), Pause: pauseImage,
-		Address: h.address.String(), CPU: reserved(n), Labels: labels(n),
+		Address: h.address.String(), CPU: reserved(n),
 	}
+	s.Labels, s.Taints = registered(n)
 	for file, text := range map[string]string{
 		"containerd.toml": containerdConfig, "cni/10-pods.conflist": cniConfig, "kubelet.yaml": kubeletConfig,
 		"node.sh": nodeScript, "resolv.conf": "nameserver {{.DNS}}\n",
@@ -134,16 +136,34 @@ func reserved(n *Node) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-// labels are the node's class and meta.
-func labels(n *Node) string {
-	list := []string{"caravan.node=" + n.Name}
+// labels are the node's class and meta, by the names that Kubernetes has for
+// them.
+func labels(n *Node) map[string]string {
+	out := map[string]string{"caravan.node": n.Name, "kubernetes.io/hostname": n.Name}
 	if n.Class != "" {
-		list = append(list, "class="+n.Class)
+		out["node.kubernetes.io/instance-type"] = n.Class
 	}
 	for key, value := range n.Meta {
+		if key == "zone" {
+			key = "topology.kubernetes.io/zone"
+		}
+		out[key] = value
+	}
+	return out
+}
+
+// registered writes labels and taints as the kubelet's flags want them.
+func registered(n *Node) (labelled, tainted string) {
+	var list []string
+	for key, value := range labels(n) {
 		list = append(list, key+"="+value)
 	}
-	return strings.Join(list, ",")
+	slices.Sort(list)
+	var taints []string
+	for _, t := range n.Taints {
+		taints = append(taints, t.Key+"="+t.Value+":"+t.Effect)
+	}
+	return strings.Join(list, ","), strings.Join(taints, ",")
 }
 
 // routes make the pods of node i known to this machine and to all others.
