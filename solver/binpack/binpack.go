@@ -18,9 +18,9 @@ import (
 	"caravan/workloads/placement"
 )
 
-// Solver places pinned items first, then by falling priority, then in the order of its policy, each
-// on the feasible node of the highest score, the lowest node on ties. It never
-// moves what it has placed.
+// Solver places pinned items first, then by falling priority, then in the
+// order of its policy, each on the feasible node of the highest score, the
+// lowest node on ties. It never moves what it has placed.
 type Solver struct {
 	Policy Policy // one of Policies; empty: HashiCorp
 	Spread bool   // of HashiCorp only: score by spread instead of by packing
@@ -61,6 +61,7 @@ type item struct {
 	constraints    []workloads.Constraint
 	pin            topology.NodeID
 	pipeline       int // -1 for a group instance
+	job, group     int // of an instance
 	at             func(pl *placement.Placement) *topology.NodeID
 }
 
@@ -85,6 +86,7 @@ func (s Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, 
 	}
 	failed := map[int]string{} // pipelines that cannot be placed whole
 	var taken []placedItem
+	apart := newDistances(p.Topology.Nodes(), p.Workload.Jobs)
 	for _, it := range items {
 		if _, bad := failed[it.pipeline]; bad {
 			continue
@@ -95,6 +97,7 @@ func (s Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, 
 		var grant placement.Grant
 		ok := ctx.Err() == nil
 		if ok {
+			it.constraints = apart.rules(&it)
 			if n, grant, ok = on.place(it.demand, it.constraints, it.pin); !ok {
 				reason = on.explain(it)
 			}
@@ -108,6 +111,7 @@ func (s Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, 
 			continue
 		}
 		*it.at(&sol.Placement) = n
+		apart.placed(&it, n)
 		taken = append(taken, placedItem{it, n, grant})
 	}
 	s.settle(p, &sol, failed, taken, on)
@@ -197,7 +201,7 @@ func list(w *workloads.Workload) []item {
 			for k := range group.Count {
 				items = append(items, item{
 					workload: job.Name, name: group.Name, instance: k, priority: job.Priority, demand: group.Demand,
-					constraints: group.Constraints, pin: topology.None, pipeline: -1,
+					constraints: group.Constraints, pin: topology.None, pipeline: -1, job: i, group: g,
 					at: func(p *placement.Placement) *topology.NodeID { return &p.Jobs[i][g][k] },
 				})
 			}
