@@ -160,6 +160,6 @@ func TestVariedNodesDiffer(t *testing.T) {
 		taints += len(n.Taints)
 		sizes[n.CPU] = true
 	}
-	assert.Equal(t, 6, taints)
+	assert.Equal(t, 5, taints)
 	assert.Greater(t, len(sizes), 3)
 }
