@@ -67,9 +67,13 @@ var mayImport = map[string][]string{
 	"runner/clusters":    {"topology", "runner/linkem"},
 	"runner/queue":       {"runner/sweep"},
 	"runner/queue/*":     {},
-	"runner/launch":      {"topology"},
+	"runner/launch":      {"topology", "runner/kubernetes/api"},
+	"runner/kubernetes":  {"topology", "runner", "runner/agent", "runner/kubernetes/api"},
 	"runner/*":           {"topology", "workloads", "workloads/placement", "results", "runner", "runner/agent"},
 	"workloads/arrivals": {"topology", "workloads", "sim/des"},
+
+	// The client of a cluster's API, and such an API for tests.
+	"runner/kubernetes/*": {},
 
 	// Level 4: the only place that knows everything.
 	"cmd/*": {"*"},
@@ -105,9 +109,9 @@ var thirdParty = map[string][]string{
 	"github.com/bartolsthoorn/gohighs":         {"solver/milp"},
 	"golang.org/x/perf":                        {"cmd/*"},
 	"github.com/hashicorp/nomad/api":           {"runner/nomad", "runner/launch"},
-	"k8s.io/api":                               {"runner/kubernetes", "runner/launch"},
-	"k8s.io/apimachinery":                      {"runner/kubernetes", "runner/launch"},
-	"k8s.io/client-go":                         {"runner/kubernetes", "runner/launch"},
+	"k8s.io/api":                               {"runner/kubernetes", "runner/kubernetes/*", "runner/launch"},
+	"k8s.io/apimachinery":                      {"runner/kubernetes", "runner/kubernetes/*", "runner/launch"},
+	"k8s.io/client-go":                         {"runner/kubernetes/*"},
 	"github.com/redis/go-redis/v9":             {"runner/queue"},
 	"golang.org/x/sys":                         {"runner/*"},
 	"github.com/prometheus/client_golang":      {"runner/agent", "cmd/*"},

@@ -19,11 +19,9 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"caravan/runner"
+	"caravan/runner/kubernetes/api"
 	"caravan/topology"
 )
 
@@ -40,7 +38,7 @@ type Options struct {
 // A Backend is a Kubernetes cluster.
 type Backend struct {
 	o         Options
-	client    kubernetes.Interface
+	client    *api.Client
 	namespace string
 	address   string
 	http      http.Client
@@ -53,46 +51,32 @@ func New(o Options) (*Backend, error) {
 	if o.Image == "" {
 		return nil, errors.New("agents on Kubernetes need an image that contains the agent")
 	}
-	config := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		clientcmd.NewDefaultClientConfigLoadingRules(), &clientcmd.ConfigOverrides{CurrentContext: o.Context})
-	rest, err := config.ClientConfig()
+	client, err := api.Open(o.Context)
 	if err != nil {
-		return nil, fmt.Errorf("kubernetes: %w", err)
+		return nil, err
 	}
-	rest.QPS, rest.Burst = 50, 100
-	namespace, _, err := config.Namespace()
-	if err != nil {
-		return nil, fmt.Errorf("kubernetes: %w", err)
-	}
-	client, err := kubernetes.NewForConfig(rest)
-	if err != nil {
-		return nil, fmt.Errorf("kubernetes: %w", err)
-	}
-	return newBackend(o, client, namespace, rest.Host), nil
-}
-
-func newBackend(o Options, client kubernetes.Interface, namespace, address string) *Backend {
 	if o.Arguments == nil {
 		o.Arguments = []string{"agent"}
 	}
 	o.Patience = cmp.Or(o.Patience, 3*time.Minute)
-	return &Backend{o: o, client: client, namespace: namespace, address: address, http: http.Client{Timeout: 5 * time.Second}}
+	return &Backend{o: o, client: client, namespace: client.Namespace, address: client.Address, http: http.Client{Timeout: 5 * time.Second}}, nil
 }
 
 // Address is where the cluster's API is.
 func (b *Backend) Address() string { return b.address }
 
-// selected lists what bears the label of the run, or of any when it is empty.
-func selected(run string) metav1.ListOptions {
+// selected is the selector of what bears the label of the run, or of any when
+// it is empty.
+func selected(run string) string {
 	if run == "" {
-		return metav1.ListOptions{LabelSelector: runLabel}
+		return runLabel
 	}
-	return metav1.ListOptions{LabelSelector: runLabel + "=" + run}
+	return runLabel + "=" + run
 }
 
 // Nodes lists the machines, by name.
 func (b *Backend) Nodes(ctx context.Context) ([]runner.Node, error) {
-	nodes, err := b.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	nodes, err := b.client.Nodes().List(ctx, "")
 	if err != nil {
 		return nil, fmt.Errorf("nodes of %s: %w", b.address, err)
 	}
@@ -131,7 +115,7 @@ func (b *Backend) Deploy(ctx context.Context, p *runner.Plan) error {
 	if err := p.NodesAmong(nodes); err != nil {
 		return err
 	}
-	before, err := b.client.AppsV1().Deployments(b.namespace).List(ctx, selected(p.Run))
+	before, err := b.client.Deployments(b.namespace).List(ctx, selected(p.Run))
 	if err != nil {
 		return err
 	}
@@ -152,9 +136,9 @@ func (b *Backend) apply(ctx context.Context, p *runner.Plan) error {
 	if err != nil {
 		return err
 	}
-	maps := b.client.CoreV1().ConfigMaps(b.namespace)
-	if _, err := maps.Create(ctx, configs, metav1.CreateOptions{}); apierrors.IsAlreadyExists(err) {
-		_, err = maps.Update(ctx, configs, metav1.UpdateOptions{})
+	maps := b.client.ConfigMaps(b.namespace)
+	if _, err := maps.Create(ctx, configs); apierrors.IsAlreadyExists(err) {
+		_, err = maps.Update(ctx, configs)
 		if err != nil {
 			return fmt.Errorf("config map %s: %w", configs.Name, err)
 		}
@@ -171,24 +155,24 @@ func (b *Backend) apply(ctx context.Context, p *runner.Plan) error {
 
 func (b *Backend) applyAgent(ctx context.Context, p *runner.Plan, d runner.Deployment, config string) error {
 	service := b.service(p.Run, d)
-	_, err := b.client.CoreV1().Services(b.namespace).Create(ctx, service, metav1.CreateOptions{})
+	_, err := b.client.Services(b.namespace).Create(ctx, service)
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return err
 	}
-	deployments := b.client.AppsV1().Deployments(b.namespace)
+	deployments := b.client.Deployments(b.namespace)
 	wanted := b.deployment(p.Run, d, config)
-	_, err = deployments.Create(ctx, wanted, metav1.CreateOptions{})
+	_, err = deployments.Create(ctx, wanted)
 	if !apierrors.IsAlreadyExists(err) {
 		return err
 	}
-	present, err := deployments.Get(ctx, wanted.Name, metav1.GetOptions{})
+	present, err := deployments.Get(ctx, wanted.Name)
 	if err != nil {
 		return err
 	}
 	if present.Annotations[fingerprint] == wanted.Annotations[fingerprint] && *present.Spec.Replicas == 1 {
 		return nil
 	}
-	_, err = deployments.Update(ctx, wanted, metav1.UpdateOptions{})
+	_, err = deployments.Update(ctx, wanted)
 	return err
 }
 
@@ -261,7 +245,7 @@ func (b *Backend) healthy(ctx context.Context, address string) error {
 
 // pods lists the newest pod of each agent of a run.
 func (b *Backend) pods(ctx context.Context, run string) (map[string]*corev1.Pod, error) {
-	list, err := b.client.CoreV1().Pods(b.namespace).List(ctx, selected(run))
+	list, err := b.client.Pods(b.namespace).List(ctx, selected(run))
 	if err != nil {
 		return nil, fmt.Errorf("pods of %s: %w", b.address, err)
 	}
@@ -280,7 +264,7 @@ func (b *Backend) pods(ctx context.Context, run string) (map[string]*corev1.Pod,
 
 // Status lists the agents of a run, or of all.
 func (b *Backend) Status(ctx context.Context, run string) ([]runner.Agent, error) {
-	deployments, err := b.client.AppsV1().Deployments(b.namespace).List(ctx, selected(run))
+	deployments, err := b.client.Deployments(b.namespace).List(ctx, selected(run))
 	if err != nil {
 		return nil, fmt.Errorf("deployments of %s: %w", b.address, err)
 	}
@@ -353,23 +337,19 @@ func (b *Backend) Addresses(ctx context.Context, run string) (map[string]runner.
 
 // Stop ends the pods of a run and waits for their end.
 func (b *Backend) Stop(ctx context.Context, run string) error {
-	deployments := b.client.AppsV1().Deployments(b.namespace)
+	deployments := b.client.Deployments(b.namespace)
 	list, err := deployments.List(ctx, selected(run))
 	if err != nil {
 		return fmt.Errorf("deployments of %s: %w", b.address, err)
 	}
 	for i := range list.Items {
-		scale, err := deployments.GetScale(ctx, list.Items[i].Name, metav1.GetOptions{})
-		if err != nil {
-			return err
-		}
-		scale.Spec.Replicas = 0
-		if _, err := deployments.UpdateScale(ctx, scale.Name, scale, metav1.UpdateOptions{}); err != nil {
-			return fmt.Errorf("stop %s: %w", scale.Name, err)
+		name := list.Items[i].Name
+		if err := deployments.Scale(ctx, name, 0); err != nil {
+			return fmt.Errorf("stop %s: %w", name, err)
 		}
 	}
 	return b.until(ctx, func() (bool, error) {
-		pods, err := b.client.CoreV1().Pods(b.namespace).List(ctx, selected(run))
+		pods, err := b.client.Pods(b.namespace).List(ctx, selected(run))
 		if err != nil {
 			return true, err
 		}
@@ -396,26 +376,26 @@ func (b *Backend) Clean(ctx context.Context, run string) ([]string, error) {
 			gone = append(gone, what+" "+name)
 		}
 	}
-	deployments, err := b.client.AppsV1().Deployments(b.namespace).List(ctx, selected(run))
+	deployments, err := b.client.Deployments(b.namespace).List(ctx, selected(run))
 	if err != nil {
 		return nil, err
 	}
 	for _, d := range deployments.Items {
-		note("deployment", d.Name, b.client.AppsV1().Deployments(b.namespace).Delete(ctx, d.Name, metav1.DeleteOptions{}))
+		note("deployment", d.Name, b.client.Deployments(b.namespace).Delete(ctx, d.Name))
 	}
-	services, err := b.client.CoreV1().Services(b.namespace).List(ctx, selected(run))
+	services, err := b.client.Services(b.namespace).List(ctx, selected(run))
 	if err != nil {
 		return gone, err
 	}
 	for _, s := range services.Items {
-		note("service", s.Name, b.client.CoreV1().Services(b.namespace).Delete(ctx, s.Name, metav1.DeleteOptions{}))
+		note("service", s.Name, b.client.Services(b.namespace).Delete(ctx, s.Name))
 	}
-	maps, err := b.client.CoreV1().ConfigMaps(b.namespace).List(ctx, selected(run))
+	maps, err := b.client.ConfigMaps(b.namespace).List(ctx, selected(run))
 	if err != nil {
 		return gone, err
 	}
 	for _, m := range maps.Items {
-		note("config map", m.Name, b.client.CoreV1().ConfigMaps(b.namespace).Delete(ctx, m.Name, metav1.DeleteOptions{}))
+		note("config map", m.Name, b.client.ConfigMaps(b.namespace).Delete(ctx, m.Name))
 	}
 	return gone, errors.Join(faults...)
 }

@@ -9,10 +9,10 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes/fake"
 
 	"caravan/runner"
 	"caravan/runner/agent"
+	"caravan/runner/kubernetes/apitest"
 	"caravan/runner/runnertest"
 )
 
@@ -31,10 +31,19 @@ func TestOnACluster(t *testing.T) {
 	runnertest.Test(t, b, [2]string{nodes[0].Name, nodes[1].Name})
 }
 
+// backend is one on a cluster inside the test.
+func backend(t *testing.T) (*Backend, *apitest.Server) {
+	t.Helper()
+	s := apitest.New(t, "lab")
+	b, err := New(Options{Image: "agents:1"})
+	require.NoError(t, err)
+	return b, s
+}
+
 func plan(t *testing.T) *runner.Plan { return runnertest.Chain(t, "r", [2]string{"a", "b"}) }
 
 func TestAnAgentIsAPodOnItsNodeThatOthersFindByItsService(t *testing.T) {
-	b := newBackend(Options{Image: "agents:1"}, fake.NewClientset(), "lab", "")
+	b, _ := backend(t)
 	p := plan(t)
 	configs, err := b.configs(p)
 	require.NoError(t, err)
@@ -62,19 +71,27 @@ func TestAnAgentIsAPodOnItsNodeThatOthersFindByItsService(t *testing.T) {
 }
 
 func TestStatusListsNothingWithoutTheLabel(t *testing.T) {
-	of := func(name, run string) *appsv1.Deployment {
-		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "lab"}, Spec: appsv1.DeploymentSpec{Replicas: new(int32(0))}}
+	b, s := backend(t)
+	of := func(name, run string) {
+		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: appsv1.DeploymentSpec{Replicas: new(int32(0))}}
 		if run != "" {
 			d.Labels = map[string]string{runLabel: run, agentLabel: name}
 		}
-		return d
+		_, err := b.client.Deployments("lab").Create(t.Context(), d)
+		require.NoError(t, err)
 	}
-	client := fake.NewClientset(of("web", ""), of("mine", "r"), of("other", "r2"))
-	b := newBackend(Options{Image: "agents:1"}, client, "lab", "")
+	of("web", "")
+	of("mine", "r")
+	of("other", "r2")
 	list, err := b.Status(t.Context(), "")
 	require.NoError(t, err)
 	require.Len(t, list, 2)
 	assert.Equal(t, runner.Stopped, list[0].State)
+
+	gone, err := b.Clean(t.Context(), "r")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"deployment mine"}, gone)
+	assert.Equal(t, []string{"lab/deployments/other", "lab/deployments/web"}, s.Objects())
 }
 
 func TestStatesOfPods(t *testing.T) {

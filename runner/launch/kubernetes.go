@@ -12,8 +12,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
+
+	"caravan/runner/kubernetes/api"
 )
 
 // Kubernetes submits w as an Indexed Job to the cluster and namespace that
@@ -24,31 +24,20 @@ func Kubernetes(ctx context.Context, w Workers) error {
 	if err != nil {
 		return err
 	}
-	config := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		clientcmd.NewDefaultClientConfigLoadingRules(), &clientcmd.ConfigOverrides{})
-	rest, err := config.ClientConfig()
+	client, err := api.Open("")
 	if err != nil {
-		return fmt.Errorf("client of Kubernetes: %w", err)
+		return err
 	}
-	rest.ContentType = "application/json" // two objects need no faster form
-	namespace, _, err := config.Namespace()
-	if err != nil {
-		return fmt.Errorf("client of Kubernetes: %w", err)
-	}
-	client, err := kubernetes.NewForConfig(rest)
-	if err != nil {
-		return fmt.Errorf("client of Kubernetes: %w", err)
-	}
-	if err := put(ctx, client, namespace, job, secret); err != nil {
-		return fmt.Errorf("submitting job %s to Kubernetes at %s: %w", w.Name, rest.Host, err)
+	if err := put(ctx, client, job, secret); err != nil {
+		return fmt.Errorf("submitting job %s to Kubernetes at %s: %w", w.Name, client.Address, err)
 	}
 	return nil
 }
 
 // put makes the job, and then its secret, which goes when the job does: the
 // pods wait for it. A job of a name cannot be changed, and is left alone.
-func put(ctx context.Context, client kubernetes.Interface, namespace string, job *batchv1.Job, secret *corev1.Secret) error {
-	made, err := client.BatchV1().Jobs(namespace).Create(ctx, job, metav1.CreateOptions{})
+func put(ctx context.Context, client *api.Client, job *batchv1.Job, secret *corev1.Secret) error {
+	made, err := client.Jobs(client.Namespace).Create(ctx, job)
 	if apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("it exists already; kubectl delete job %s ends its workers: %w", job.Name, err)
 	}
@@ -58,9 +47,9 @@ func put(ctx context.Context, client kubernetes.Interface, namespace string, job
 	secret.OwnerReferences = []metav1.OwnerReference{{
 		APIVersion: "batch/v1", Kind: "Job", Name: made.Name, UID: made.UID,
 	}}
-	_, err = client.CoreV1().Secrets(namespace).Create(ctx, secret, metav1.CreateOptions{})
+	_, err = client.Secrets(client.Namespace).Create(ctx, secret)
 	if apierrors.IsAlreadyExists(err) { // of a job that was deleted just now
-		_, err = client.CoreV1().Secrets(namespace).Update(ctx, secret, metav1.UpdateOptions{})
+		_, err = client.Secrets(client.Namespace).Update(ctx, secret)
 	}
 	return err
 }

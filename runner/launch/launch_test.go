@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"caravan/runner/kubernetes/apitest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden job specifications")
@@ -93,20 +95,6 @@ func fake(t *testing.T, refuse string) (url string, got *[]request) {
 	return s.URL, got
 }
 
-// kubeconfig makes clients talk to url.
-func kubeconfig(t *testing.T, url string) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "config")
-	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil, `apiVersion: v1
-kind: Config
-current-context: test
-contexts: [{name: test, context: {cluster: test, user: test, namespace: research}}]
-clusters: [{name: test, cluster: {server: %q}}]
-users: [{name: test, user: {}}]
-`, url), 0o600))
-	t.Setenv("KUBECONFIG", path)
-}
-
 func TestTheBatchJobOfHashiCorpNomad(t *testing.T) {
 	url, got := fake(t, "")
 	t.Setenv("NOMAD_ADDR", url)
@@ -130,14 +118,14 @@ func TestWithoutAnImageTheNodesHaveTheProgram(t *testing.T) {
 
 func TestTheIndexedJobOfKubernetes(t *testing.T) {
 	url, got := fake(t, "")
-	kubeconfig(t, url)
+	apitest.Kubeconfig(t, url, "research")
 	require.NoError(t, Kubernetes(t.Context(), some))
 	golden(t, "kubernetes.json", *got)
 }
 
 func TestAJobThatExistsIsLeftAlone(t *testing.T) {
 	url, got := fake(t, "POST /apis/batch/v1/namespaces/research/jobs")
-	kubeconfig(t, url)
+	apitest.Kubeconfig(t, url, "research")
 	err := Kubernetes(t.Context(), some)
 	assert.ErrorContains(t, err, "kubectl delete job caravan-smoke-1a2b")
 	assert.Len(t, *got, 1)
@@ -145,7 +133,7 @@ func TestAJobThatExistsIsLeftAlone(t *testing.T) {
 
 func TestASecretOfADeletedJobIsReplaced(t *testing.T) {
 	url, got := fake(t, "POST /api/v1/namespaces/research/secrets")
-	kubeconfig(t, url)
+	apitest.Kubeconfig(t, url, "research")
 	require.NoError(t, Kubernetes(t.Context(), some))
 	require.Len(t, *got, 3)
 	assert.Equal(t, "PUT", (*got)[2].Method)
@@ -156,7 +144,7 @@ func TestAClusterThatIsNotThereIsAnError(t *testing.T) {
 	s.Close()
 	t.Setenv("NOMAD_ADDR", s.URL)
 	assert.ErrorContains(t, Nomad(t.Context(), some), "submitting job caravan-smoke-1a2b to HashiCorp Nomad at "+s.URL)
-	kubeconfig(t, s.URL)
+	apitest.Kubeconfig(t, s.URL, "research")
 	assert.ErrorContains(t, Kubernetes(t.Context(), some), "submitting job caravan-smoke-1a2b to Kubernetes at "+s.URL)
 }
 
