@@ -107,6 +107,12 @@ cluster-nomad-stop: cluster-build
 cluster-nomad-test: cluster-build
 	$(CLUSTER) with nomad --name cvtest -- env CARAVAN_TEST_NOMAD=1 $(GO) test -count=1 -v -run OnACluster ./runner/nomad ./cmd/caravan
 
+# Agents, links, machines and commands that fail while requests are under way:
+# what exists before, during and after each, in about six minutes.
+.PHONY: cluster-nomad-faults
+cluster-nomad-faults: cluster-build
+	$(CLUSTER) with nomad --name cvfault --scenario validate-chain-light -- env CARAVAN_TEST_FAULTS=1 $(GO) test -count=1 -v -run FaultsOnACluster ./cmd/caravan
+
 # Needs the packages containerd, runc and containernetworking-plugins. Agents
 # run with --image $(AGENTIMAGE).
 cluster-kubernetes: cluster-build

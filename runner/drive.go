@@ -38,6 +38,7 @@ type Measurement struct {
 	Clocks   []Clock
 	Machine  Machine
 	Restarts int
+	Down     []Agent // that did not run at the end
 	// Invalid says why the measurement cannot be trusted; empty when it can.
 	Invalid string
 }
@@ -399,6 +400,9 @@ func (d *driver) conclude(b Backend) error {
 	}
 	for _, a := range list {
 		d.m.Restarts += a.Restarts
+		if a.State != Running {
+			d.m.Down = append(d.m.Down, a)
+		}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

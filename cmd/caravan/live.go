@@ -84,7 +84,8 @@ type liveRun struct {
 	progress *progress
 }
 
-// measure deploys, drives and cleans up; whatever happens, nothing is left.
+// measure deploys, drives and cleans up, whatever happens. What could not be
+// removed is an error beside the measurement.
 func (l *liveRun) measure(ctx context.Context) (m *runner.Measurement, err error) {
 	l.options.Collect = true
 	p, err := l.plan.livePlan(l.options, l.label)

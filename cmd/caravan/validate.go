@@ -104,6 +104,7 @@ type validation struct {
 	predicted  []results.Request
 	comparison compare.Comparison
 	tolerance  float64
+	left       error // what could not be removed
 }
 
 func (a *app) validate(ctx context.Context, f *validateFlags, arg string) error {
@@ -226,9 +227,10 @@ func (v *validation) measure(ctx context.Context, a *app, f *validateFlags, b ru
 	for range f.repeat {
 		l := &liveRun{backend: b, plan: v.plan, options: f.planOptions(), requests: requests, label: newLabel(v.plan.scenario.Name), maxLag: f.maxLag, progress: bar}
 		m, err := l.measure(ctx)
-		if err != nil {
+		if m == nil {
 			return err
 		}
+		v.left = errors.Join(v.left, err)
 		v.runs = append(v.runs, m)
 		in.Measured = append(in.Measured, m.Requests)
 	}
@@ -244,10 +246,22 @@ func (v *validation) invalid() []string {
 			out = append(out, fmt.Sprintf("run %d: %s", i+1, m.Invalid))
 		}
 		if n := having(m.Requests, results.Unanswered); n > 0 {
-			out = append(out, fmt.Sprintf("run %d: %d of %d requests never ended", i+1, n, len(m.Requests)))
+			out = append(out, fmt.Sprintf("run %d: %d of %d requests never ended%s", i+1, n, len(m.Requests), describeDown(m.Down)))
 		}
 	}
 	return out
+}
+
+// describeDown says which agents did not run at the end.
+func describeDown(list []runner.Agent) string {
+	text := ""
+	for _, x := range list {
+		text += fmt.Sprintf(", and agent %s on %s is %s", x.Name, x.Node, x.State)
+		if x.Detail != "" {
+			text += " (" + x.Detail + ")"
+		}
+	}
+	return text
 }
 
 func having(list []results.Request, outcome string) int {
@@ -260,11 +274,14 @@ func having(list []results.Request, outcome string) int {
 	return n
 }
 
-// verdict is the exit code: invalid measurements are a failure, a missed
-// tolerance an answer.
+// verdict is the exit code: invalid measurements and what could not be removed
+// are failures, a missed tolerance an answer.
 func (v *validation) verdict() error {
 	if reasons := v.invalid(); len(reasons) > 0 {
-		return errors.New("the measurement is invalid: " + strings.Join(reasons, "; "))
+		return errors.Join(errors.New("the measurement is invalid: "+strings.Join(reasons, "; ")), v.left)
+	}
+	if v.left != nil {
+		return v.left
 	}
 	if v.tolerance > 0 && len(v.comparison.Missed(v.tolerance)) > 0 {
 		return &exitError{code: exitInfeasible}

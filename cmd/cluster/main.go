@@ -40,7 +40,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newBuild(), newRun(), newWith(), newStart(), newStop(), newList(), newLinks(), newMeasure(), newPause())
+	root.AddCommand(newBuild(), newRun(), newWith(), newStart(), newStop(), newList(), newLinks(), newNodes(), newMeasure(), newPause())
 	return root
 }
 
@@ -142,7 +142,7 @@ func newWith() *cobra.Command {
 			return f.hold(cmd.Context(), args[0], func(ctx context.Context, c *clusters.Cluster) error {
 				child := exec.CommandContext(ctx, args[1], args[2:]...)
 				child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr
-				child.Env = append(os.Environ(), c.Env...)
+				child.Env = append(append(os.Environ(), c.Env...), "CARAVAN_CLUSTER="+c.Name)
 				child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) }
 				return child.Run()
 			})

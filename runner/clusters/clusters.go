@@ -184,7 +184,11 @@ func (c *Cluster) furnish(ctx context.Context) (err error) {
 func (c *Cluster) host(name string) (*host, error) {
 	i := slices.IndexFunc(c.hosts, func(h host) bool { return h.name == name })
 	if i < 0 {
-		return nil, fmt.Errorf("cluster %q has no machine %q", c.Name, name)
+		var names []string
+		for _, h := range c.hosts {
+			names = append(names, h.name)
+		}
+		return nil, fmt.Errorf("machine: found %q, allowed: %s", name, strings.Join(names, ", "))
 	}
 	return &c.hosts[i], nil
 }
@@ -192,12 +196,12 @@ func (c *Cluster) host(name string) (*host, error) {
 // Close stops everything and removes all that was created, and returns that as
 // one line each. Twice is safe.
 func (c *Cluster) Close() ([]string, error) {
+	for _, s := range c.closers {
+		_ = s.Close() // twice, at most
+	}
 	if c.mesh != nil {
 		c.mesh.close()
 		c.mesh = nil
-	}
-	for _, s := range c.closers {
-		_ = s.Close() // twice, at most
 	}
 	return Remove(c.Name)
 }

@@ -69,6 +69,7 @@ func TestNodesSpeakOverTheirLinksAndNothingIsLeft(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _, _ = Remove("cvt") })
 	require.NoError(t, c.emulate())
+	require.NoError(t, c.serve())
 	_, err = newLedger(c.Dir)
 	require.ErrorContains(t, err, "a cluster of this name is running")
 
@@ -112,6 +113,8 @@ func TestNodesSpeakOverTheirLinksAndNothingIsLeft(t *testing.T) {
 	_, err = SetWays(t.Context(), "cvt", []Way{{From: "edge1", To: "moon"}})
 	require.ErrorContains(t, err, `found node "moon"`)
 
+	testMachines(t)
+
 	removed, err := c.Close()
 	require.NoError(t, err)
 	assert.NotEmpty(t, removed)
@@ -119,6 +122,28 @@ func TestNodesSpeakOverTheirLinksAndNothingIsLeft(t *testing.T) {
 	again, err := c.Close()
 	require.NoError(t, err)
 	assert.Empty(t, again)
+}
+
+// testMachines makes things happen to a machine that sleeps.
+func testMachines(t *testing.T) {
+	state := func(what string) Machine {
+		list, err := Disturb(t.Context(), "cvt", Change{Machine: "edge1", Do: what})
+		require.NoError(t, err, what)
+		require.Len(t, list, 4, "the server's too")
+		return list[1]
+	}
+	assert.Equal(t, "paused", state(Pause).Client)
+	assert.Equal(t, "running", state(Resume).Client)
+	assert.Equal(t, "cut", state(Cut).Network)
+	assert.Equal(t, "up", state(Restore).Network)
+	assert.Equal(t, "ended", state(Kill).Client)
+	assert.Zero(t, state(Crash).Processes)
+	for what, says := range map[string]string{Start: "cannot be started again", Pause: "has ended", "tickle": "allowed: kill, start"} {
+		_, err := Disturb(t.Context(), "cvt", Change{Machine: "edge1", Do: what})
+		assert.ErrorContains(t, err, says)
+	}
+	_, err := Disturb(t.Context(), "cvt", Change{Machine: "moon", Do: Cut})
+	assert.ErrorContains(t, err, `found "moon", allowed: server, edge1`)
 }
 
 func roundTrip(t *testing.T, conn net.Conn) time.Duration {

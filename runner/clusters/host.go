@@ -21,8 +21,10 @@ type host struct {
 	ns      string // of iproute2
 	address netip.Addr
 	pods    netip.Prefix // of a container network; not valid when processes share the machine's
+	cable   string       // this machine's end of its only network device
 	groups  []string     // control groups that its processes join
 	started []*exec.Cmd
+	boot    func() error // starts the orchestrator's program again; nil when it cannot
 }
 
 // freeNetwork is the first /24 of 10.78.0.0/16 that no device of this machine
@@ -90,21 +92,20 @@ func (c *Cluster) network(ctx context.Context) error {
 
 // addHost makes a namespace and its cable to the bridge.
 func (c *Cluster) addHost(name string, last int) error {
-	h := host{name: name, ns: c.Name + "-" + name, address: c.at(last)}
+	h := host{name: name, ns: c.Name + "-" + name, address: c.at(last), cable: c.Name + "v" + strconv.Itoa(last)}
 	if exists(filepath.Join(namespaces, h.ns)) {
 		return fmt.Errorf("a network namespace %q exists, and this cluster did not create it", h.ns)
 	}
 	if err := c.book.add(entry{Kind: namespace, Name: h.ns}); err != nil {
 		return err
 	}
-	cable := c.Name + "v" + strconv.Itoa(last)
-	if err := c.book.add(entry{Kind: device, Name: cable}); err != nil {
+	if err := c.book.add(entry{Kind: device, Name: h.cable}); err != nil {
 		return err
 	}
 	for _, args := range [][]string{
 		{"netns", "add", h.ns},
-		{"link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", h.ns},
-		{"link", "set", cable, "master", c.Name, "up"},
+		{"link", "add", h.cable, "type", "veth", "peer", "name", "eth0", "netns", h.ns},
+		{"link", "set", h.cable, "master", c.Name, "up"},
 		{"-n", h.ns, "addr", "add", h.address.String() + "/24", "dev", "eth0"},
 		{"-n", h.ns, "link", "set", "lo", "up"},
 		{"-n", h.ns, "link", "set", "eth0", "up"},
@@ -121,7 +122,7 @@ func (c *Cluster) addHost(name string, last int) error {
 // start runs a program on a machine, its output in a log of the folder. It
 // outlives this process unless the cluster is closed.
 func (c *Cluster) start(h *host, log string, env []string, program string, args ...string) error {
-	out, err := os.Create(filepath.Join(c.Dir, log+".log"))
+	out, err := os.OpenFile(filepath.Join(c.Dir, log+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,10 @@ func (k *kube) start(ctx context.Context, images []Image) error {
 		return err
 	}
 	k.say("waiting for %d nodes at %s", len(k.Nodes), k.Address)
-	return k.await(ctx, k.ready)
+	if err := k.await(ctx, k.ready); err != nil {
+		return err
+	}
+	return k.serve()
 }
 
 // Server and Token are what the kubeconfig's template reads.

@@ -184,38 +184,74 @@ func command(name string, args ...string) error {
 // endProcesses ends all that runs in a network namespace: whatever is there
 // was started by the cluster.
 func endProcesses(ns string) error {
+	pids, err := processesIn(ns)
+	if err != nil {
+		return err
+	}
+	return end(pids)
+}
+
+// processesIn lists the processes in a network namespace; there are none in one
+// that does not exist.
+func processesIn(ns string) ([]int, error) {
 	if !exists(filepath.Join(namespaces, ns)) {
-		return nil
+		return nil, nil
 	}
 	out, err := exec.Command("ip", "netns", "pids", ns).Output()
 	if err != nil {
-		return fmt.Errorf("ip netns pids %s: %w", ns, err)
+		return nil, fmt.Errorf("ip netns pids %s: %w", ns, err)
 	}
 	var pids []int
 	for _, word := range strings.Fields(string(out)) {
 		pid, err := strconv.Atoi(word)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		pids = append(pids, pid)
 	}
-	return end(pids)
+	return pids, nil
 }
 
 // end asks processes to stop, waits, and kills what has not.
 func end(pids []int) error {
-	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		for _, pid := range pids {
-			if err := syscall.Kill(pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
-				return fmt.Errorf("process %d: %w", pid, err)
-			}
+	if err := send(syscall.SIGTERM, pids); err != nil {
+		return err
+	}
+	if err := send(syscall.SIGCONT, pids); err != nil { // or one that is paused hears of it late
+		return err
+	}
+	if awaitEnds(pids) == nil {
+		return nil
+	}
+	return kill(slices.DeleteFunc(pids, ended))
+}
+
+// kill ends processes without asking.
+func kill(pids []int) error {
+	if err := send(syscall.SIGKILL, pids); err != nil {
+		return err
+	}
+	return awaitEnds(pids)
+}
+
+// send sends a signal to those processes that still exist.
+func send(s syscall.Signal, pids []int) error {
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, s); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("process %d: %w", pid, err)
 		}
-		for range 30 {
-			if pids = slices.DeleteFunc(pids, ended); len(pids) == 0 {
-				return nil
-			}
-			time.Sleep(100 * time.Millisecond)
+	}
+	return nil
+}
+
+// awaitEnds gives processes some seconds to end.
+func awaitEnds(pids []int) error {
+	pids = slices.Clone(pids)
+	for range 300 {
+		if pids = slices.DeleteFunc(pids, ended); len(pids) == 0 {
+			return nil
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
 	return fmt.Errorf("processes %v do not end", pids)
 }

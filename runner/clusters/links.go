@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/netip"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -26,9 +25,8 @@ import (
 // another node is redirected, inside its namespace, to a relay of its own,
 // which dials the original destination from there.
 type mesh struct {
-	hosts   []host
-	relays  []*linkem.Relay
-	control *http.Server
+	hosts  []host
+	relays []*linkem.Relay
 
 	mu   sync.Mutex
 	ways map[[2]string]Way
@@ -41,8 +39,7 @@ const mark = 0x6361
 // relayPort is where the relay of each namespace listens.
 const relayPort = 7
 
-// emulate starts the relays between the nodes, over links that do nothing yet,
-// and the socket that changes them.
+// emulate starts the relays between the nodes, over links that do nothing yet.
 func (c *Cluster) emulate() error {
 	m := &mesh{hosts: slices.Clone(c.hosts[1:]), ways: map[[2]string]Way{}, made: map[[2]string][]*linkem.Link{}}
 	c.mesh = m
@@ -51,12 +48,6 @@ func (c *Cluster) emulate() error {
 			return err
 		}
 	}
-	ln, err := net.Listen("unix", filepath.Join(c.Dir, ControlFile))
-	if err != nil {
-		return err
-	}
-	m.control = &http.Server{Handler: m}
-	go func() { _ = m.control.Serve(ln) }() // ends with close
 	return nil
 }
 
@@ -212,9 +203,6 @@ func (m *mesh) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (m *mesh) close() {
-	if m.control != nil {
-		_ = m.control.Close() // only listeners that are closed already report
-	}
 	for _, r := range m.relays {
 		_ = r.Close()
 	}

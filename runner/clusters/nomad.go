@@ -59,7 +59,10 @@ func (c *Cluster) nomad(ctx context.Context, program string) error {
 		return err
 	}
 	c.say("waiting for %d clients at %s", len(c.Nodes), c.Address)
-	return c.await(ctx, c.nomadReady)
+	if err := c.await(ctx, c.nomadReady); err != nil {
+		return err
+	}
+	return c.serve()
 }
 
 // nomadAgent writes the configuration of an agent and starts it.
@@ -82,7 +85,8 @@ func (c *Cluster) nomadAgent(h *host, program string, config map[string]any) err
 	if err := os.WriteFile(file, text, 0o644); err != nil {
 		return err
 	}
-	return c.start(h, h.name, nil, program, "agent", "-config", file)
+	h.boot = func() error { return c.start(h, h.name, nil, program, "agent", "-config", file) }
+	return h.boot()
 }
 
 // nomadServer is a single server that notices a lost client as soon as the

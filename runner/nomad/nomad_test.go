@@ -151,3 +151,25 @@ func TestUnknownNodesAreReportedBeforeAnythingIsDeployed(t *testing.T) {
 	require.ErrorContains(t, err, `node "b" is not in the cluster (its nodes: ["a"])`)
 	assert.ErrorContains(t, err, `node "a" is not ready`)
 }
+
+func TestAJobOnANodeThatDoesNotAnswerIsKeptForLater(t *testing.T) {
+	answers := map[string]string{
+		"/v1/jobs":                      `[{"ID": "caravan-r", "Stop": true, "Meta": {"caravan_run": "r"}}]`,
+		"/v1/nodes":                     `[{"ID": "1", "Name": "a", "Status": "ready"}, {"ID": "2", "Name": "b", "Status": "disconnected"}]`,
+		"/v1/job/caravan-r/allocations": `[{"ID": "x", "NodeID": "2", "NodeName": "b", "TaskGroup": "chain-second", "ClientStatus": "unknown", "DesiredStatus": "stop"}]`,
+	}
+	b := server(t, answers)
+	gone, err := b.Clean(t.Context(), "r")
+	require.ErrorContains(t, err, "job caravan-r is stopped, but the client of a node does not answer, and what it runs may go on until it does: chain-second on b")
+	assert.Empty(t, gone)
+	list, err := b.Status(t.Context(), "r")
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	assert.Equal(t, "the client of its node does not answer", list[0].Detail)
+	answers["/v1/nodes"] = `[{"ID": "2", "Name": "b", "Status": "down"}]`
+	answers["/v1/job/caravan-r/allocations"] = `[{"ID": "x", "NodeID": "2", "NodeName": "b", "ClientStatus": "lost"}]`
+	answers["/v1/job/caravan-r"] = `{}`
+	gone, err = b.Clean(t.Context(), "r")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"job caravan-r"}, gone, "what the server counts as lost is not waited for")
+}

@@ -84,8 +84,11 @@ func agentOf(run string, a *api.AllocationListStub) runner.Agent {
 			out.Detail = t.Events[n-1].DisplayMessage
 		}
 	}
-	if out.State == runner.Running {
+	switch {
+	case out.State == runner.Running:
 		out.Detail = ""
+	case a.ClientStatus == api.AllocClientStatusUnknown:
+		out.Detail = "the client of its node does not answer"
 	}
 	return out
 }
