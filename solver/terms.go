@@ -14,8 +14,11 @@ import (
 type Terms struct {
 	// Own is what an operator pays on a node that it has to itself.
 	Own func(pipeline, op int, n topology.NodeID) float64
-	// Edge is what the output of an operator of a chain pays on its way to the
-	// next one; +Inf when there is no route.
+	// Added is the part of Own that is no time: where a pipeline is no chain, the
+	// rest of Own and Edge count along its longest way only, and Added adds up.
+	Added func(pipeline, op int, n topology.NodeID) float64
+	// Edge is what the output of an operator pays on its way to one that follows
+	// it; +Inf when there is no route.
 	Edge func(pipeline, op int, from, to topology.NodeID) float64
 	// Instance is what an instance of a job's group pays; it depends on the
 	// instance only when there is a placement in force.
@@ -32,16 +35,28 @@ var ErrUnsupported = errors.New("not for this solver")
 // for an objective that is no sum, and for pipelines whose latency is none:
 // those that are not chains.
 func (p *Problem) Terms() (Terms, error) {
-	if len(p.Limits) > 0 {
-		return Terms{}, fmt.Errorf("%w: an objective with limits is no sum over operators", ErrUnsupported)
-	}
 	for i := range p.Workload.Pipelines {
 		if w := &p.Workload.Pipelines[i]; !w.IsChain() {
 			return Terms{}, fmt.Errorf("%w: pipeline %q is not a chain", ErrUnsupported, w.Name)
 		}
 	}
+	return p.PathTerms()
+}
+
+// PathTerms is Terms for pipelines that are any DAG, of which Added says what
+// is a sum. Those whose requests choose their ways are none.
+func (p *Problem) PathTerms() (Terms, error) {
+	if len(p.Limits) > 0 {
+		return Terms{}, fmt.Errorf("%w: an objective with limits is no sum over operators", ErrUnsupported)
+	}
+	for i := range p.Workload.Pipelines {
+		if w := &p.Workload.Pipelines[i]; w.Routed() {
+			return Terms{}, fmt.Errorf("%w: the requests of pipeline %q choose their ways", ErrUnsupported, w.Name)
+		}
+	}
 	t := Terms{
-		Own: func(int, int, topology.NodeID) float64 { return 0 },
+		Added: func(int, int, topology.NodeID) float64 { return 0 },
+		Own:   func(int, int, topology.NodeID) float64 { return 0 },
 		Edge: func(i, op int, from, to topology.NodeID) float64 {
 			if _, ok := placement.TransferTime(p.Topology, p.Model, p.Workload.Pipelines[i].MeanOutput(op), from, to); !ok {
 				return math.Inf(1)
@@ -102,9 +117,12 @@ func (t *Terms) addMoves(p *Problem, weight float64) {
 		}
 		return weight
 	}
-	own, instance := t.Own, t.Instance
+	own, added, instance := t.Own, t.Added, t.Instance
 	t.Own = func(i, op int, n topology.NodeID) float64 {
 		return own(i, op, n) + moved(p.Incumbent.Pipelines[i][op], n)
+	}
+	t.Added = func(i, op int, n topology.NodeID) float64 {
+		return added(i, op, n) + moved(p.Incumbent.Pipelines[i][op], n)
 	}
 	t.Instance = func(j, g, k int, n topology.NodeID) float64 {
 		return instance(j, g, k, n) + moved(p.Incumbent.Jobs[j][g][k], n)

@@ -173,6 +173,9 @@ func (r *relaxation) twice(item, v, d int, least float64) bool {
 		return false
 	}
 	k := r.m.items[item].ops
+	if r.m.items[item].shape != nil {
+		return r.pair(item, capacity, d, least)
+	}
 	need := func(a, b int) float64 { return r.p.runNeed[(r.p.offset[item]+runID(k, a, b))*dims+d] }
 	for a := range k {
 		for b := a; b < k && need(a, b) <= capacity; b++ {

@@ -24,20 +24,15 @@ func (r *relaxation) fixItem(i int, gap float64) int {
 	n := r.m.nodes
 	k := r.m.items[i].ops
 	first := r.p.first[i]
-	best, after := r.completion(i)
 	through := make([]float64, k*n) // least cost of a path with operator j on v
 	for c := range through {
 		through[c] = math.Inf(1)
 	}
-	for j := range k {
-		for _, v := range r.p.allowed[first+j] {
-			r.p.extend(i, j, int(v), func(a int, cost float64) {
-				c := r.p.arrive[a*n+int(v)] + cost + after[j*n+int(v)]
-				for t := a; t <= j; t++ {
-					through[t*n+int(v)] = min(through[t*n+int(v)], c)
-				}
-			})
-		}
+	var best float64
+	if s := r.m.items[i].shape; s != nil {
+		best = s.through(r.p.charge(i), through)
+	} else {
+		best = r.through(i, through)
 	}
 	fixed := 0
 	for j := range k {
@@ -49,6 +44,24 @@ func (r *relaxation) fixItem(i int, gap float64) int {
 		}
 	}
 	return fixed
+}
+
+// through fills in the least cost under prices of the paths of a chain with
+// operator j on node v, and returns the least of all.
+func (r *relaxation) through(i int, through []float64) float64 {
+	n := r.m.nodes
+	best, after := r.completion(i)
+	for j := range r.m.items[i].ops {
+		for _, v := range r.p.allowed[r.p.first[i]+j] {
+			r.p.extend(i, j, int(v), func(a int, cost float64) {
+				c := r.p.arrive[a*n+int(v)] + cost + after[j*n+int(v)]
+				for t := a; t <= j; t++ {
+					through[t*n+int(v)] = min(through[t*n+int(v)], c)
+				}
+			})
+		}
+	}
+	return best
 }
 
 // completion runs the dynamic program of item i both ways. It returns the

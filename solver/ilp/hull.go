@@ -46,9 +46,9 @@ func (r *relaxation) conflicts(s []support) []uint32 {
 
 // apart reports whether an operator lies between two runs of an item.
 func (r *relaxation) apart(a, b, item int) bool {
-	k := r.m.items[item].ops
+	k, reach := r.p.kind[item], r.p.reach(item)
 	a, b = a-r.p.offset[item], b-r.p.offset[item]
-	return r.p.start[k][b] > r.p.end[k][a]+1 || r.p.start[k][a] > r.p.end[k][b]+1
+	return r.p.start[k][b] > r.p.end[k][a]+reach || r.p.start[k][a] > r.p.end[k][b]+reach
 }
 
 // An enumeration lists the sets of runs that fit a node and to which no other
@@ -227,7 +227,7 @@ func (r *relaxation) liftHull(v int, s []support, weight []float64) cut {
 		if weight[t] == 0 {
 			continue
 		}
-		k := r.m.items[x.item].ops
+		k := r.p.kind[x.item]
 		single := !r.double(x.item, v)
 		first := r.p.offset[x.item]
 		run := x.run - first
@@ -254,11 +254,11 @@ func (r *relaxation) dominates(a, b int) bool {
 
 // double reports whether an item can have two separate runs on a node.
 func (r *relaxation) double(item, v int) bool {
-	k := r.m.items[item].ops
+	k, reach := r.p.kind[item], r.p.reach(item)
 	first := r.p.offset[item]
 	for a := range r.p.start[k] {
 		for b := range r.p.start[k] {
-			if r.p.start[k][b] <= r.p.end[k][a]+1 {
+			if r.p.start[k][b] <= r.p.end[k][a]+reach {
 				continue
 			}
 			fits := true
@@ -293,7 +293,7 @@ func (r *relaxation) block(c *cut, s []support, weight []float64) {
 			if in[i] {
 				continue
 			}
-			for run := r.p.offset[i]; run < r.p.offset[i]+len(r.p.start[r.m.items[i].ops]); run++ {
+			for run := r.p.offset[i]; run < r.p.offset[i]+r.m.items[i].runs(); run++ {
 				if need := r.p.runNeed[run*dims+d]; need > capacity/2 && need+least > capacity {
 					c.weight[run] = 1
 					any = true

@@ -44,6 +44,9 @@ func (r *relaxation) enumerate(upper float64) *pool {
 // used up; false means that there are too many.
 func (r *relaxation) listPaths(out *pool, i int, gap float64) bool {
 	p, it, n := r.p, &r.m.items[i], r.m.nodes
+	if it.shape != nil {
+		return it.shape.each(p.charge(i), gap, func(path []int16) bool { return r.list(out, i, path, 0, math.Inf(1)) })
+	}
 	p.forward(i)
 	last := p.allowed[p.first[i]+it.ops-1]
 	best := math.Inf(1)
@@ -89,7 +92,7 @@ func (r *relaxation) listPaths(out *pool, i int, gap float64) bool {
 // to a node. It reports false when the list of the item is full.
 func (r *relaxation) list(out *pool, i int, path []int16, total, room float64) bool {
 	cost := r.m.cost(i, path)
-	if r.m.items[i].crowd && total+cost-r.contiguous(i, path) > room {
+	if it := &r.m.items[i]; it.crowd && it.shape == nil && total+cost-r.contiguous(i, path) > room {
 		return true
 	}
 	out.cost = append(out.cost, cost)

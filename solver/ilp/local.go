@@ -58,7 +58,7 @@ func (l *local) around(i, j int, v int16) float64 {
 
 // shift is what moving operator j of item i to v adds to its cost.
 func (l *local) shift(i, j int, v int16) float64 {
-	if !l.m.items[i].crowd {
+	if it := &l.m.items[i]; !it.crowd && it.shape == nil {
 		return l.around(i, j, v) - l.around(i, j, l.paths[i][j])
 	}
 	path := l.paths[i]
@@ -94,6 +94,10 @@ func (l *local) start(paths [][]int16) {
 func (l *local) draw(it *item) []int16 {
 	n := l.m.nodes
 	path := make([]int16, it.ops)
+	if it.shape != nil {
+		it.shape.draw(l.rng, path)
+		return path
+	}
 	for try := range 50 {
 		fine := true
 		for j := range path {
@@ -350,7 +354,7 @@ func (b *rebuild) replace(chosen []int, limit float64) {
 	placed := 0
 	for _, i := range chosen {
 		path := make([]int16, b.r.m.items[i].ops)
-		if math.IsInf(b.r.p.cheapest(i, path), 1) {
+		if math.IsInf(b.r.p.cheapest(i, path), 1) || path[0] < 0 {
 			break
 		}
 		b.now[i] = path

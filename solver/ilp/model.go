@@ -43,12 +43,14 @@ type item struct {
 	link                           [][]float64 // [op][to*nodes+from] from op to op+1; +Inf without a route
 	need                           []float64   // [op*dims+dim]
 	crowd                          bool        // it has operators that crowd each other
+	shape                          shape       // nil for a chain; then link is the shape's
+	added                          []float64   // as own: the part of it that is no time, of a DAG
 }
 
 // compile turns a problem into a model. The reason is not empty when some item
 // fits nowhere.
 func compile(p *solver.Problem) (m *model, unplaced []solver.Unplaced, err error) {
-	terms, err := p.Terms()
+	terms, err := p.PathTerms()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -93,7 +95,7 @@ func compile(p *solver.Problem) (m *model, unplaced []solver.Unplaced, err error
 	return m, unplaced, nil
 }
 
-// pipeline compiles pipeline i, which must be a chain.
+// pipeline compiles pipeline i.
 func (m *model) pipeline(p *solver.Problem, terms solver.Terms, ledger *placement.Ledger, i int) (item, error) {
 	w := &p.Workload.Pipelines[i]
 	pins, err := w.Pins()
@@ -115,15 +117,19 @@ func (m *model) pipeline(p *solver.Problem, terms solver.Terms, ledger *placemen
 			}
 		}
 	}
+	if !w.IsChain() {
+		m.dag(p, terms, &it, i)
+		return it, nil
+	}
 	for j := range len(w.Operators) - 1 {
-		it.link = append(it.link, m.links(p, terms, &it, i, j))
+		it.link = append(it.link, m.links(p, terms, &it, i, j, j+1))
 	}
 	return it, nil
 }
 
-// links is the matrix of what operator j's output costs, by receiver then
-// sender; pairs that the pins rule out are +Inf.
-func (m *model) links(p *solver.Problem, terms solver.Terms, it *item, i, j int) []float64 {
+// links is the matrix of what operator j's output costs on its way to operator
+// k, by receiver then sender; pairs that the pins rule out are +Inf.
+func (m *model) links(p *solver.Problem, terms solver.Terms, it *item, i, j, k int) []float64 {
 	n := m.nodes
 	out := slices.Repeat([]float64{math.Inf(1)}, n*n)
 	all := p.Topology.Nodes()
@@ -132,7 +138,7 @@ func (m *model) links(p *solver.Problem, terms solver.Terms, it *item, i, j int)
 			continue
 		}
 		for to := range n {
-			if math.IsInf(it.own[(j+1)*n+to], 1) || from == to && all[from].NoColocate {
+			if math.IsInf(it.own[k*n+to], 1) || from == to && all[from].NoColocate {
 				continue
 			}
 			out[to*n+from] = terms.Edge(i, j, topology.NodeID(from), topology.NodeID(to))
@@ -234,6 +240,9 @@ func (m *model) each(f func(*float64)) {
 		for k := range it.own {
 			f(&it.own[k])
 		}
+		for k := range it.added {
+			f(&it.added[k])
+		}
 		for _, l := range it.link {
 			for k := range l {
 				f(&l[k])
@@ -245,6 +254,9 @@ func (m *model) each(f func(*float64)) {
 // cost is what an item pays on a path.
 func (m *model) cost(i int, path []int16) float64 {
 	it := &m.items[i]
+	if it.shape != nil {
+		return it.shape.cost(path)
+	}
 	var sum float64
 	for j, v := range path {
 		k := 1

@@ -13,8 +13,10 @@ type pricer struct {
 	active  []int     // dimensions in which some row binds
 	offset  []int     // of an item's runs, by item
 	runNeed []float64 // [(offset+run)*dims+dim]
-	start   [][]int16 // first operator of a run, by number of operators
+	start   [][]int16 // first operator of a run, by kind of item
 	end     [][]int16
+	kind    []int // of an item: its number of operators, plus alone for no chain
+	alone   int   // from this kind on, every operator is a run by itself
 
 	allowed [][]int16   // candidate nodes, by operator counted over all items
 	first   []int       // an item's first operator in allowed
@@ -40,11 +42,13 @@ func newPricer(m *model) *pricer {
 		longest = max(longest, k)
 		p.offset = append(p.offset, runs)
 		p.first = append(p.first, ops)
-		runs += k * (k + 1) / 2
+		runs += m.items[i].runs()
 		ops += k
 	}
-	p.start, p.end = make([][]int16, longest+1), make([][]int16, longest+1)
+	p.alone = longest + 1
+	p.start, p.end = make([][]int16, 2*p.alone), make([][]int16, 2*p.alone)
 	for k := range longest + 1 {
+		p.start[p.alone+k], p.end[p.alone+k] = p.order(k), p.order(k)
 		for a := range k {
 			for b := a; b < k; b++ {
 				p.start[k] = append(p.start[k], int16(a))
@@ -54,9 +58,14 @@ func newPricer(m *model) *pricer {
 	}
 	for i := range m.items {
 		it := &m.items[i]
-		for run := range p.start[it.ops] {
+		kind := it.ops
+		if it.shape != nil {
+			kind += p.alone
+		}
+		p.kind = append(p.kind, kind)
+		for run := range p.start[kind] {
 			need := make([]float64, dims)
-			for j := p.start[it.ops][run]; j <= p.end[it.ops][run]; j++ {
+			for j := p.start[kind][run]; j <= p.end[kind][run]; j++ {
 				for d := range dims {
 					need[d] += it.need[int(j)*dims+d]
 				}
@@ -90,6 +99,15 @@ func nodeRange(n int) []int {
 	out := make([]int, n)
 	for i := range out {
 		out[i] = i
+	}
+	return out
+}
+
+// order is 0 to k-1.
+func (p *pricer) order(k int) []int16 {
+	out := make([]int16, k)
+	for j := range out {
+		out[j] = int16(j)
 	}
 	return out
 }
@@ -228,8 +246,12 @@ func (p *pricer) close(i int, it *item, j, v int) {
 }
 
 // cheapest is the least cost under prices over the paths of item i, and that
-// path; its cost is +Inf when no path is left.
+// path; its cost is +Inf when no path is left. Of an item that is no chain it
+// may be a bound on that cost, and the path another, or none: see shape.
 func (p *pricer) cheapest(i int, path []int16) float64 {
+	if s := p.m.items[i].shape; s != nil {
+		return s.cheapest(p.charge(i), path)
+	}
 	p.forward(i)
 	n := p.m.nodes
 	k := p.m.items[i].ops
@@ -258,6 +280,12 @@ func (p *pricer) cheapest(i int, path []int16) float64 {
 // eachRun visits the runs of a path of item i, as node and offset+run.
 func (p *pricer) eachRun(i int, path []int16, visit func(node, run int)) {
 	k := len(path)
+	if p.m.items[i].shape != nil {
+		for j, v := range path {
+			visit(int(v), p.offset[i]+j)
+		}
+		return
+	}
 	for a := 0; a < k; {
 		b := a
 		for b+1 < k && path[b+1] == path[a] {

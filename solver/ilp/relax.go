@@ -129,7 +129,9 @@ func (r *relaxation) lagrange(y []float64, visit func(i int, path []int16, id in
 		if math.IsInf(v, 1) {
 			return v
 		}
-		visit(i, path, id)
+		if path[0] >= 0 {
+			visit(i, path, id)
+		}
 	}
 	return bound
 }

@@ -34,6 +34,8 @@ type Options struct {
 	// Several puts two chains and now and then a job into the problems, which
 	// compete for nodes too small for all of them.
 	Several bool
+	// Graphs makes the pipelines DAGs of up to four operators.
+	Graphs bool
 	// Instances is how many random problems to try; 0 is 1500.
 	Instances int
 
@@ -46,9 +48,12 @@ func Test(t *testing.T, make func() solver.Solver, o Options) {
 	if o.Instances == 0 {
 		o.Instances = 1500
 	}
-	if o.Several {
+	switch {
+	case o.Graphs:
+		o.random = func(seed uint64) *solver.Problem { return Graphs(seed, o.Several) }
+	case o.Several:
 		o.random = several
-	} else {
+	default:
 		o.random = func(seed uint64) *solver.Problem { return Random(seed, o.Jobs) }
 	}
 	t.Run("random problems", func(t *testing.T) { testRandom(t, make, o) })
@@ -110,6 +115,29 @@ func several(seed uint64) *solver.Problem {
 	}
 	if rng.IntN(3) == 0 {
 		p.Workload.Jobs = randomJobs(rng)[:1]
+	}
+	return p
+}
+
+// Graphs is a small random problem of one DAG, or of a DAG and a chain that
+// compete, and now and then a job.
+func Graphs(seed uint64, many bool) *solver.Problem {
+	p := Random(seed, false)
+	if many {
+		p = several(seed)
+	}
+	rng := rand.New(rand.NewPCG(seed, 3))
+	ops := p.Workload.Pipelines[0].Operators
+	for j := range ops {
+		ops[j].After = nil
+		for a := range j {
+			if rng.IntN(3) > 0 {
+				ops[j].After = append(ops[j].After, a)
+			}
+		}
+	}
+	if _, err := p.Workload.Pipelines[0].Pins(); err != nil {
+		p.Workload.Pipelines[0].Sink = topology.None
 	}
 	return p
 }
