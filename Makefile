@@ -6,7 +6,7 @@ BENCH       ?= .
 PKGS        ?= ./...
 GO          ?= go
 
-.PHONY: check format vet staticcheck test build verify fuzz bench bench-placement bench-decisions bench-policies bench-peers figures profile clean
+.PHONY: check format vet staticcheck test build verify fuzz thorough bench bench-placement bench-decisions bench-policies bench-peers figures profile clean
 
 check: format vet staticcheck build test verify fuzz
 	@echo "make check: every step passed"
@@ -30,6 +30,10 @@ build:
 test:
 	@mkdir -p bin
 	@$(GO) test -race -json $(PKGS) > bin/test.json; $(GO) run ./cmd/tally < bin/test.json
+
+# The exact solver beside brute force on thousands of small problems.
+thorough:
+	$(GO) test -tags thorough -timeout 30m -run Thousands ./solver/ilp
 
 # The refutation suite: simulations against exact results and published data.
 verify: build

@@ -1,6 +1,7 @@
 // Package ilp places many pipelines and jobs together at least total cost,
 // within the capacities of the nodes, and proves it: branch and price. A
-// column is a path of one item over the nodes, priced by dynamic programming;
+// column is a path of one item over the nodes, priced by dynamic programming,
+// or for a pipeline that is no chain by best-first search with dominance;
 // capacities and cuts are the rows that items share.
 //
 // Sources: Desaulniers, Desrosiers, Solomon, Column Generation (2005);

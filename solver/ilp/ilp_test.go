@@ -26,12 +26,6 @@ func TestContract(t *testing.T) {
 	t.Run("several items", func(t *testing.T) {
 		solvertest.Test(t, newILP, solvertest.Options{Proves: true, Several: true, Instances: 50})
 	})
-	t.Run("one graph", func(t *testing.T) {
-		solvertest.Test(t, newILP, solvertest.Options{Proves: true, Graphs: true, Instances: 100})
-	})
-	t.Run("several items, one a graph", func(t *testing.T) {
-		solvertest.Test(t, newILP, solvertest.Options{Proves: true, Graphs: true, Several: true, Instances: 50})
-	})
 }
 
 // drawn is a problem of the family of dense three-tier topologies.

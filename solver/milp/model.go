@@ -50,9 +50,11 @@ type choice struct {
 // operator runs, and between two operators y carries a unit from the node of
 // the one to the node of the other. Of the compact formulations compared (weak
 // products, big M, flow) it has by far the tightest relaxation. Berkeley
-// contention is not linear in it.
+// contention is not linear in it. A pipeline that is no chain pays for its last
+// end: e is when an operator ends, at least when every predecessor's output has
+// arrived, and its work.
 func Build(p *solver.Problem) (*Model, error) {
-	terms, err := p.Terms()
+	terms, err := p.PathTerms()
 	if err != nil {
 		return nil, err
 	}
@@ -149,27 +151,65 @@ func (b *builder) pipeline(i int) error {
 		return err
 	}
 	it := item{pipeline: i, job: -1}
+	chain := w.IsChain()
 	for j := range w.Operators {
 		o := &w.Operators[j]
-		it.ops = append(it.ops, b.choices(fmt.Sprintf("%d_%d", i, j), pins[j], o.Demand, o.Constraints, func(n topology.NodeID) float64 { return b.terms.Own(i, j, n) }))
+		it.ops = append(it.ops, b.choices(fmt.Sprintf("%d_%d", i, j), pins[j], o.Demand, o.Constraints, func(n topology.NodeID) float64 {
+			if own := b.terms.Own(i, j, n); chain || math.IsInf(own, 1) {
+				return own
+			}
+			return b.terms.Added(i, j, n)
+		}))
 	}
-	for j := range len(it.ops) - 1 {
-		b.flow(i, j, it.ops[j], it.ops[j+1])
+	if chain {
+		for j := range len(it.ops) - 1 {
+			b.flow(i, j, j+1, it.ops[j], it.ops[j+1], 1)
+		}
+	} else {
+		b.graph(w, i, it.ops)
 	}
 	b.m.items = append(b.m.items, it)
 	return nil
 }
 
-// flow joins the choices of operator j to those of the next.
-func (b *builder) flow(i, j int, from, to []choice) {
+// graph states when the operators of pipeline i end, which is no chain.
+func (b *builder) graph(w *workloads.Pipeline, i int, ops [][]choice) {
+	last := b.variable(fmt.Sprintf("last_%d", i), b.m.Scale, false)
+	b.m.Upper[last] = math.Inf(1)
+	ends := make([]int, len(ops))
+	for k := range ops {
+		ends[k] = b.variable(fmt.Sprintf("e_%d_%d", i, k), 0, false)
+		b.m.Upper[ends[k]] = math.Inf(1)
+		work := Row{Index: []int{ends[k]}, Value: []float64{1}, Upper: math.Inf(1)}
+		for _, c := range ops[k] {
+			if time := b.terms.Own(i, k, c.node) - b.terms.Added(i, k, c.node); time != 0 {
+				work.Index, work.Value = append(work.Index, c.variable), append(work.Value, -time/b.m.Scale)
+			}
+		}
+		done := Row{Label: fmt.Sprintf("last_%d_%d", i, k), Index: []int{last, ends[k]}, Value: []float64{1, -1}, Upper: math.Inf(1)}
+		alone := Row{Label: fmt.Sprintf("first_%d_%d", i, k), Index: work.Index, Value: work.Value, Upper: math.Inf(1)}
+		b.m.Rows = append(b.m.Rows, done, alone)
+		for _, j := range w.Operators[k].After {
+			after := b.flow(i, j, k, ops[j], ops[k], 0)
+			after.Label, after.Upper = fmt.Sprintf("after_%d_%d_%d", i, j, k), math.Inf(1)
+			after.Index = append(append(after.Index, ends[j]), work.Index...)
+			after.Value = append(append(after.Value, -1), work.Value...)
+			b.m.Rows = append(b.m.Rows, after)
+		}
+	}
+}
+
+// flow joins the choices of operator j to those of operator k, which cost part
+// of what the messages pay; it returns the negative sum of what they pay.
+func (b *builder) flow(i, j, k int, from, to []choice, part float64) (paid Row) {
 	out := make([]Row, len(from))
 	in := make([]Row, len(to))
 	nodes := b.p.Topology.Nodes()
 	for a, f := range from {
-		out[a] = Row{Label: fmt.Sprintf("out_%d_%d_%d", i, j, f.node), Index: []int{f.variable}, Value: []float64{-1}}
+		out[a] = Row{Label: fmt.Sprintf("out_%s_%d", b.arc(i, j, k), f.node), Index: []int{f.variable}, Value: []float64{-1}}
 	}
 	for c, t := range to {
-		in[c] = Row{Label: fmt.Sprintf("in_%d_%d_%d", i, j, t.node), Index: []int{t.variable}, Value: []float64{-1}}
+		in[c] = Row{Label: fmt.Sprintf("in_%s_%d", b.arc(i, j, k), t.node), Index: []int{t.variable}, Value: []float64{-1}}
 	}
 	for a, f := range from {
 		for c, t := range to {
@@ -177,13 +217,26 @@ func (b *builder) flow(i, j int, from, to []choice) {
 			if math.IsInf(cost, 1) || f.node == t.node && nodes[f.node].NoColocate {
 				continue
 			}
-			y := b.variable(fmt.Sprintf("y_%d_%d_%d_%d", i, j, f.node, t.node), cost, false)
+			y := b.variable(fmt.Sprintf("y_%s_%d_%d", b.arc(i, j, k), f.node, t.node), part*cost, false)
+			if cost != 0 {
+				paid.Index, paid.Value = append(paid.Index, y), append(paid.Value, -cost/b.m.Scale)
+			}
 			out[a].Index, out[a].Value = append(out[a].Index, y), append(out[a].Value, 1)
 			in[c].Index, in[c].Value = append(in[c].Index, y), append(in[c].Value, 1)
 		}
 	}
 	b.m.Rows = append(b.m.Rows, out...)
 	b.m.Rows = append(b.m.Rows, in...)
+	return paid
+}
+
+// arc names the message from operator j to operator k, which is the next one
+// in a chain.
+func (b *builder) arc(i, j, k int) string {
+	if b.p.Workload.Pipelines[i].IsChain() {
+		return fmt.Sprintf("%d_%d", i, j)
+	}
+	return fmt.Sprintf("%d_%d_%d", i, j, k)
 }
 
 func (b *builder) group(j, g int) {

@@ -40,6 +40,10 @@ func (m *Model) WriteLP(w io.Writer) error {
 	}
 	fmt.Fprint(b, "Bounds\n")
 	for j := range m.Cost {
+		if math.IsInf(m.Upper[j], 1) {
+			fmt.Fprintf(b, " %s >= %s\n", m.Labels[j], number(m.Lower[j]))
+			continue
+		}
 		fmt.Fprintf(b, " %s <= %s <= %s\n", number(m.Lower[j]), m.Labels[j], number(m.Upper[j]))
 	}
 	fmt.Fprint(b, "Generals\n")
@@ -96,7 +100,9 @@ func (m *Model) WriteMPS(w io.Writer) error {
 		if m.Lower[j] != 0 {
 			fmt.Fprintf(b, " LO BND %s %s\n", m.Labels[j], number(m.Lower[j]))
 		}
-		fmt.Fprintf(b, " UP BND %s %s\n", m.Labels[j], number(m.Upper[j]))
+		if !math.IsInf(m.Upper[j], 1) {
+			fmt.Fprintf(b, " UP BND %s %s\n", m.Labels[j], number(m.Upper[j]))
+		}
 	}
 	fmt.Fprint(b, "ENDATA\n")
 	return b.Flush()

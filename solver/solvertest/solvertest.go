@@ -34,8 +34,6 @@ type Options struct {
 	// Several puts two chains and now and then a job into the problems, which
 	// compete for nodes too small for all of them.
 	Several bool
-	// Graphs makes the pipelines DAGs of up to four operators.
-	Graphs bool
 	// Instances is how many random problems to try; 0 is 1500.
 	Instances int
 
@@ -48,12 +46,9 @@ func Test(t *testing.T, make func() solver.Solver, o Options) {
 	if o.Instances == 0 {
 		o.Instances = 1500
 	}
-	switch {
-	case o.Graphs:
-		o.random = func(seed uint64) *solver.Problem { return Graphs(seed, o.Several) }
-	case o.Several:
+	if o.Several {
 		o.random = several
-	default:
+	} else {
 		o.random = func(seed uint64) *solver.Problem { return Random(seed, o.Jobs) }
 	}
 	t.Run("random problems", func(t *testing.T) { testRandom(t, make, o) })
@@ -226,6 +221,27 @@ func Best(p *solver.Problem) (cost float64, ok bool) {
 	}
 	try(0)
 	return best, !math.IsInf(best, 1)
+}
+
+// Proved checks on so many problems that a solver finds and proves what trying
+// everything finds, or that there is nothing.
+func Proved(t *testing.T, s solver.Solver, problem func(seed uint64) *solver.Problem, instances int) {
+	t.Helper()
+	placed := 0
+	for seed := range uint64(instances) {
+		p := problem(seed)
+		sol, err := solver.Solve(context.Background(), s, p)
+		require.NoError(t, err, "seed %d", seed)
+		best, ok := Best(p)
+		if !ok {
+			require.Equal(t, solver.Infeasible, sol.Status, "seed %d", seed)
+			continue
+		}
+		placed++
+		require.Equal(t, solver.Optimal, sol.Status, "seed %d: %s", seed, sol.Reason)
+		require.InDelta(t, best, sol.Cost, 1e-9, "seed %d", seed)
+	}
+	assert.Greater(t, placed, instances/10, "too few of the problems have an answer to test anything")
 }
 
 func testRandom(t *testing.T, make func() solver.Solver, o Options) {
