@@ -26,6 +26,8 @@ type Topology struct {
 	trees  [2][]tree // by routing and source, computed when asked for
 	arcs   []arc     // the links again, for the search of routes
 	arcsOf sync.Once
+	beyond []int64 // by node, what horizon returns
+	hub    sync.Once
 }
 
 // New checks nodes and links and joins them. Every fault is reported. A link

@@ -60,7 +60,13 @@ func (t *Topology) tree(r Routing, from NodeID) *tree {
 		which = 1
 	}
 	tr := &t.trees[which][from]
-	tr.once.Do(func() { tr.via = t.grow(from, r == RouteHops) })
+	tr.once.Do(func() {
+		horizon := int64(math.MaxInt64)
+		if r != RouteHops {
+			horizon = t.horizon(from)
+		}
+		tr.via, _ = t.grow(from, r == RouteHops, horizon)
+	})
 	return tr
 }
 
@@ -183,10 +189,43 @@ func (f *frontier) pop() reach {
 	return top
 }
 
+// crowded is how many links a node has on average where horizon is worth it,
+// and how many of them it looks at.
+const crowded = 32
+
+// horizon is no less than the latency from a node to any other: that of some
+// path to node 0, and from there to the farthest. It says nothing, the largest
+// number, in sparse networks and where node 0 does not reach all.
+func (t *Topology) horizon(from NodeID) int64 {
+	if len(t.links) < crowded*len(t.nodes) {
+		return math.MaxInt64
+	}
+	t.hub.Do(func() {
+		t.beyond = slices.Repeat([]int64{math.MaxInt64}, len(t.nodes))
+		_, far := t.grow(0, false, math.MaxInt64)
+		if t.beyond[0] = slices.Max(far); t.beyond[0] == math.MaxInt64 {
+			return
+		}
+		for better := true; better; {
+			better = false
+			for i := range t.nodes {
+				arcs := t.arcsFrom(NodeID(i))
+				for _, a := range arcs[:min(crowded, len(arcs))] {
+					if d := t.beyond[a.to]; d < math.MaxInt64 && d+int64(a.latency) < t.beyond[i] {
+						t.beyond[i], better = d+int64(a.latency), true
+					}
+				}
+			}
+		}
+	})
+	return t.beyond[from]
+}
+
 // grow finds the last links of all shortest paths from a source (Dijkstra,
-// 1959). Links are tried from the fastest on, and no further than they can
-// bring some node nearer: in a dense network that is a small part of them.
-func (t *Topology) grow(from NodeID, byHops bool) []LinkID {
+// 1959), and how far they lead. Links are tried from the fastest on, and no
+// further than they can bring some node nearer: in a dense network that is a
+// small part of them. No node is farther than the horizon.
+func (t *Topology) grow(from NodeID, byHops bool, horizon int64) ([]LinkID, []int64) {
 	n := len(t.nodes)
 	far, then, via := make([]int64, n), make([]int64, n), make([]LinkID, n)
 	for i := range via {
@@ -195,7 +234,7 @@ func (t *Topology) grow(from NodeID, byHops bool) []LinkID {
 	far[from] = 0
 	done, left := make([]bool, n), n
 	f := append(make(frontier, 0, n), reach{node: from})
-	farthest, tried := int64(math.MaxInt64), 0 // no node that is not done is farther
+	farthest, tried := horizon, 0 // no node that is not done is farther
 	for len(f) > 0 && left > 0 {
 		at := f.pop()
 		if done[at.node] {
@@ -204,17 +243,20 @@ func (t *Topology) grow(from NodeID, byHops bool) []LinkID {
 		done[at.node] = true
 		left--
 		if tried >= n {
-			tried, farthest = 0, farthestOf(far, done)
+			tried, farthest = 0, min(farthestOf(far, done), horizon)
 		}
-		arcs := t.arcsFrom(at.node)
+		arcs, longest := t.arcsFrom(at.node), time.Duration(math.MaxInt64)
 		if !byHops {
-			arcs = within(arcs, time.Duration(farthest-at.far))
+			longest = time.Duration(farthest - at.far)
 		} else if at.far >= farthest {
 			continue // its neighbours are reached at least as well
 		}
-		tried += len(arcs)
 		for i := range arcs {
 			a := &arcs[i]
+			if a.latency > longest {
+				break
+			}
+			tried++
 			x, y := at.far+int64(a.latency), at.then+1
 			if byHops {
 				x, y = at.far+1, at.then+int64(a.latency)
@@ -225,23 +267,7 @@ func (t *Topology) grow(from NodeID, byHops bool) []LinkID {
 			}
 		}
 	}
-	return via
-}
-
-// within cuts off the arcs longer than d.
-func within(arcs []arc, d time.Duration) []arc {
-	if len(arcs) == 0 || arcs[len(arcs)-1].latency <= d {
-		return arcs
-	}
-	low, high := 0, len(arcs)-1 // the first longer one lies in between
-	for low < high {
-		if mid := int(uint(low+high) / 2); arcs[mid].latency <= d {
-			low = mid + 1
-		} else {
-			high = mid
-		}
-	}
-	return arcs[:low]
+	return via, far
 }
 
 func farthestOf(far []int64, done []bool) int64 {

@@ -193,15 +193,7 @@ func (s *search) route(j int, a topology.NodeID, to []topology.NodeID, f map[top
 		case a != b && via[b] < 0, a == b && t.Nodes()[a].NoColocate:
 			continue
 		case a != b:
-			r.Links, r.Latency, r.Narrow = r.Links[:0], 0, 0
-			for x := b; via[x] >= 0; {
-				l := &t.Links()[via[x]]
-				r.Links, r.Latency = append(r.Links, via[x]), r.Latency+l.Latency
-				if l.Bandwidth > 0 && (r.Narrow == 0 || l.Bandwidth < r.Narrow) {
-					r.Narrow = l.Bandwidth
-				}
-				x = l.From
-			}
+			trace(t, via, b, &r)
 			d = placement.RouteTime(t, s.p.Model, s.output[j], r)
 		}
 		if d += rest; d < best || d == best && b < at {

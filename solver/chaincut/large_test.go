@@ -126,9 +126,14 @@ func TestLargeNetworksArePlacedExactly(t *testing.T) {
 }
 
 func TestDenseNetworksArePlacedExactly(t *testing.T) {
-	for seed := range uint64(6) {
+	for seed := range uint64(12) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		nodes, links := meshed(60, rng)
+		for i := range links {
+			if seed >= 6 { // nearly or exactly alike, so that only exact times tell them apart
+				links[i].Latency, links[i].Bandwidth = time.Duration(1e6+i%int(seed-5)), 1e7
+			}
+		}
 		m := placement.Model{Network: []placement.Network{placement.FIFO, placement.Fixed, placement.Fair}[seed%3]}
 		if seed%2 == 0 {
 			m.Routing = topology.RouteDirect

@@ -19,25 +19,32 @@ type matrix struct {
 	lines  []line            // from a to b at b*n+a
 	floors []line            // the least line out of each node
 	links  []topology.LinkID // from a to b at a*n+b under direct routing, otherwise nil
+	hops   int               // of the longest route
 
-	order  []sent // scratch: destinations
-	active []open // scratch: senders
+	base  time.Duration  // scratch: the least rest
+	order []sent         // scratch: destinations
+	open  []sender       // scratch
+	route topology.Route // scratch
 }
 
 // A line bounds a transfer time from below by delay + perByte*bytes, in
 // nanoseconds. Single precision halves what the inner loop reads.
 type line struct{ delay, perByte float32 }
 
-// sent is a node and what follows from it.
+// sent is a node and what follows from it, beyond what follows from the best.
 type sent struct {
-	rest float64
+	rest float32
 	to   topology.NodeID
 }
 
-// open is a sender whose best destination may be yet to come.
-type open struct {
-	limit, least float64 // what it is known to pay at most, and what leaving it costs at least
-	at           topology.NodeID
+// A sender is a node with what the lines say of its destinations. Times count
+// from the base and in single precision, rough by what above adds.
+type sender struct {
+	at, to topology.NodeID // itself and its best destination, perhaps itself; None if there is none
+	best   float32         // what that costs at least
+	second float32         // what every other costs at least
+	limit  float32         // what the best costs at most
+	least  float32         // what leaving costs at least
 }
 
 func newMatrix(p *solver.Problem) *matrix {
@@ -49,7 +56,7 @@ func newMatrix(p *solver.Problem) *matrix {
 	row := make([]line, n)
 	for a := range n {
 		for b := range row {
-			row[b].delay = float32(math.Inf(1))
+			row[b] = line{float32(math.Inf(1)), math.MaxFloat32}
 		}
 		if m.links != nil {
 			m.directRow(topology.NodeID(a), row)
@@ -77,7 +84,7 @@ func (m *matrix) directRow(a topology.NodeID, row []line) {
 	for _, id := range m.p.Topology.Outgoing(a) {
 		if l := &all[id]; links[l.To] < 0 || l.Latency < all[links[l.To]].Latency {
 			links[l.To] = id
-			row[l.To] = m.under(l.Latency, perByte(l.Bandwidth), 1)
+			row[l.To], m.hops = m.under(l.Latency, perByte(l.Bandwidth), 1), 1
 		}
 	}
 }
@@ -102,7 +109,7 @@ func (m *matrix) routedRow(a topology.NodeID, row []line) {
 			at = l.From
 		}
 		if hops > 0 {
-			row[b] = m.under(d, slope, hops)
+			row[b], m.hops = m.under(d, slope, hops), max(m.hops, hops)
 		}
 	}
 }
@@ -132,63 +139,129 @@ func below(x float64) float32 {
 
 func (m *matrix) exact() bool { return true }
 
-// cheapest implements carrier. Destinations are tried from the least rest on,
-// for each sender until what remains cannot win even at the least cost of
-// leaving it.
+// cheapest implements carrier. The lines tell each sender's best destination
+// from the others; where they cannot, for the second is as near as the lines
+// are rough, exact times do.
 func (x *matrix) cheapest(m message, g, h []time.Duration, at []topology.NodeID) {
 	x.sort(g)
-	x.active = x.active[:0]
+	x.open = x.open[:0]
 	for _, a := range m.from {
 		h[a], at[a] = m.stay(x.p.Topology, g, a)
-		least := float64(x.floors[a].delay) + float64(m.bytes*float64(x.floors[a].perByte))
-		x.active = append(x.active, open{loose(h[a]), least, a})
-	}
-	for i, o := range x.order {
-		if len(x.active) == 0 {
-			break
+		s := sender{at: a, to: at[a], best: float32(forever), second: float32(forever), limit: float32(math.Inf(1)), least: x.floors[a].at(float32(m.bytes))}
+		if s.to != topology.None {
+			s.best = float32(g[a] - x.base)
+			s.limit = x.above(s.best)
 		}
-		if i < 8 || i%8 == 0 {
-			x.active = slices.DeleteFunc(x.active, func(s open) bool { return o.rest+s.least > s.limit })
+		x.open = append(x.open, s)
+	}
+	x.scan(float32(m.bytes))
+	for i := range x.open {
+		switch s := &x.open[i]; {
+		case s.to == topology.None:
+		case s.second <= s.limit:
+			x.settle(m, s, g, h, at)
+		case s.to != s.at:
+			h[s.at], at[s.at] = min(x.time(m.bytes, s.at, s.to)+g[s.to], forever), s.to
+		}
+	}
+}
+
+// scan finds the best destinations by the lines. Destinations are tried from
+// the least rest on, for each sender until what remains cannot win even at the
+// least cost of leaving it. Senders that are done go to the end.
+func (x *matrix) scan(bytes float32) {
+	open := x.open
+	for i, o := range x.order {
+		if i%8 == 0 {
+			for k := 0; k < len(open); {
+				if s := &open[k]; o.rest+s.least > s.limit {
+					last := len(open) - 1
+					open[k], open[last], open = open[last], open[k], open[:last]
+				} else {
+					k++
+				}
+			}
+			if len(open) == 0 {
+				break
+			}
 		}
 		column := x.lines[int(o.to)*x.n:][:x.n]
-		for k := range x.active {
-			s := &x.active[k]
-			l := &column[s.at]
-			if o.rest+float64(l.delay)+float64(m.bytes*float64(l.perByte)) <= s.limit && s.at != o.to {
-				d := x.time(m.bytes, s.at, o.to) + g[o.to]
-				if d < h[s.at] || d == h[s.at] && o.to < at[s.at] {
-					h[s.at], at[s.at], s.limit = d, o.to, loose(d)
-				}
+		for k := range open {
+			s := &open[k]
+			v := o.rest + column[s.at].at(bytes)
+			switch {
+			case v >= s.second:
+			case v >= s.best:
+				s.second = v
+			default:
+				s.best, s.second, s.to = v, s.best, o.to
+				s.limit = min(s.limit, x.above(v))
 			}
 		}
 	}
 }
 
-// loose is d with what floating-point sums may miss.
-func loose(d time.Duration) float64 { return float64(d)*(1+1e-15) + 1 }
-
-// sort lists the nodes from which something follows, the least first.
-func (m *matrix) sort(g []time.Duration) {
-	m.order = m.order[:0]
-	for b := range g {
-		if g[b] < forever {
-			m.order = append(m.order, sent{float64(g[b]), topology.NodeID(b)})
+// settle finds the best destination of one sender by exact times.
+func (x *matrix) settle(m message, s *sender, g, h []time.Duration, at []topology.NodeID) {
+	for _, o := range x.order {
+		if o.rest+s.least > s.limit {
+			return
+		}
+		if o.rest+x.lines[int(o.to)*x.n+int(s.at)].at(float32(m.bytes)) > s.limit {
+			continue
+		}
+		if d := x.time(m.bytes, s.at, o.to) + g[o.to]; d < h[s.at] || d == h[s.at] && o.to < at[s.at] {
+			h[s.at], at[s.at] = d, o.to
 		}
 	}
-	slices.SortFunc(m.order, func(x, y sent) int { return cmp.Or(cmp.Compare(x.rest, y.rest), cmp.Compare(x.to, y.to)) })
 }
 
-// time is the exact transfer time between two different nodes.
-func (m *matrix) time(bytes float64, a, b topology.NodeID) time.Duration {
-	if m.links == nil {
-		return transfer(m.p, bytes, a, b)
+// at is the line's value for a message.
+func (l *line) at(bytes float32) float32 { return l.delay + float32(bytes*l.perByte) }
+
+// above is no less than what the lines say, v nanoseconds, of anything that
+// truly costs as little as something of which they say v: each hop may round,
+// and each of some sums and products to 24 bits.
+func (x *matrix) above(v float32) float32 { return v + v*0x1p-20 + float32(2*x.hops+2) }
+
+// sort lists the nodes from which something follows, the least first.
+func (x *matrix) sort(g []time.Duration) {
+	x.base, x.order = slices.Min(g), x.order[:0]
+	for b := range g {
+		if g[b] < forever {
+			x.order = append(x.order, sent{float32(g[b] - x.base), topology.NodeID(b)})
+		}
 	}
-	one := m.links[int(a)*m.n+int(b):][:1]
-	if one[0] < 0 {
-		return forever
+	slices.SortFunc(x.order, func(a, b sent) int { return cmp.Compare(a.rest, b.rest) })
+}
+
+// time is the exact transfer time between two nodes that a route joins.
+func (x *matrix) time(bytes float64, a, b topology.NodeID) time.Duration {
+	t := x.p.Topology
+	if a == b {
+		return 0
 	}
-	l := &m.p.Topology.Links()[one[0]]
-	return placement.RouteTime(m.p.Topology, m.p.Model, bytes, topology.Route{Links: one, Latency: l.Latency, Narrow: l.Bandwidth})
+	if x.links == nil {
+		trace(t, t.Via(x.p.Model.RoutingOrDefault(), a), b, &x.route)
+		return placement.RouteTime(t, x.p.Model, bytes, x.route)
+	}
+	one := x.links[int(a)*x.n+int(b):][:1]
+	l := &t.Links()[one[0]]
+	return placement.RouteTime(t, x.p.Model, bytes, topology.Route{Links: one, Latency: l.Latency, Narrow: l.Bandwidth})
+}
+
+// trace sets r to the route to b by the last links of the routes from its
+// source. Its links go backwards, which no time depends on.
+func trace(t *topology.Topology, via []topology.LinkID, b topology.NodeID, r *topology.Route) {
+	*r = topology.Route{Links: r.Links[:0]}
+	for at := b; via[at] >= 0; {
+		l := &t.Links()[via[at]]
+		r.Links, r.Latency = append(r.Links, via[at]), r.Latency+l.Latency
+		if l.Bandwidth > 0 && (r.Narrow == 0 || l.Bandwidth < r.Narrow) {
+			r.Narrow = l.Bandwidth
+		}
+		at = l.From
+	}
 }
 
 // transfer is placement.TransferTime, forever without a route.
