@@ -76,7 +76,9 @@ type Solution struct {
 	Placement placement.Placement
 	Status    Status
 	Cost      float64 // in Unit; NaN when nothing is placed
-	Bound     float64 // no placement of everything costs less; NaN when none is proved
+	// Bound is what no placement of everything is below or, where some is left
+	// out, none that leaves out no more of any priority; NaN when none is proved.
+	Bound     float64
 	Unit      string
 	Unplaced  []Unplaced
 	Evicted   []Evicted  // what left its node of the incumbent for others; unplaced, or elsewhere

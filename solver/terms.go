@@ -23,6 +23,10 @@ type Terms struct {
 	// Instance is what an instance of a job's group pays; it depends on the
 	// instance only when there is a placement in force.
 	Instance func(job, group, instance int, n topology.NodeID) float64
+	// Left and LeftInstance are what an operator and an instance pay that are
+	// left out.
+	Left         func(pipeline, op int) float64
+	LeftInstance func(job, group, instance int) float64
 	// Quantum divides every term; 0 when none does.
 	Quantum float64
 }
@@ -63,7 +67,9 @@ func (p *Problem) PathTerms() (Terms, error) {
 			}
 			return 0
 		},
-		Instance: func(int, int, int, topology.NodeID) float64 { return 0 },
+		Instance:     func(int, int, int, topology.NodeID) float64 { return 0 },
+		Left:         func(int, int) float64 { return 0 },
+		LeftInstance: func(int, int, int) float64 { return 0 },
 	}
 	for _, x := range append([]Term{{p.Goal(), 1}}, p.Also...) {
 		switch x.Objective {
@@ -126,6 +132,11 @@ func (t *Terms) addMoves(p *Problem, weight float64) {
 	}
 	t.Instance = func(j, g, k int, n topology.NodeID) float64 {
 		return instance(j, g, k, n) + moved(p.Incumbent.Jobs[j][g][k], n)
+	}
+	left, leftInstance := t.Left, t.LeftInstance
+	t.Left = func(i, op int) float64 { return left(i, op) + moved(p.Incumbent.Pipelines[i][op], topology.None) }
+	t.LeftInstance = func(j, g, k int) float64 {
+		return leftInstance(j, g, k) + moved(p.Incumbent.Jobs[j][g][k], topology.None)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"slices"
 
 	"caravan/results"
@@ -13,7 +14,7 @@ func (p *plan) answer() solveAnswer {
 	s, sol := p.scenario, p.solution
 	objective := objectiveAnswer{Name: s.Solve.Objective, Unit: sol.Unit}
 	var bound, gap *float64
-	if p.placed() {
+	if p.placed() || !math.IsNaN(sol.Bound) {
 		objective.Value = finite(sol.Cost)
 		bound = finite(sol.Bound)
 	}

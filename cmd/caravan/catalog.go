@@ -47,7 +47,7 @@ func solverRows() []solverRow {
 			always(chaincut.Upstream{})},
 		{"bins", "fewest nodes, exactly where nodes are alike: how many does the workload need?",
 			always(bins.Solver{})},
-		{"ilp", "exact least latency of many pipelines and jobs together, by branch and price",
+		{"ilp", "exact least latency of many pipelines and jobs together, by branch and price; of what does not all fit the highest priorities",
 			always(ilp.Solver{})},
 		{"search", "least latency of thousands of chains, by priced neighbourhood search, with a Lagrangian bound",
 			always(search.Solver{})},

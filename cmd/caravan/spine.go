@@ -135,7 +135,7 @@ func (p *plan) explain(ctx context.Context) {
 	ctx, stop := context.WithTimeout(ctx, explainTime)
 	defer stop()
 	// A problem that the exact solver does not take keeps the reason it has.
-	if e, err := conflict.Explain(ctx, problemOf(p.scenario), ilp.Solver{}); err == nil && e != nil {
+	if e, err := conflict.Explain(ctx, problemOf(p.scenario), ilp.Solver{Whole: true}); err == nil && e != nil {
 		p.solution.Reason = e.String()
 	}
 }

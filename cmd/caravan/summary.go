@@ -66,7 +66,7 @@ func (p *plan) verdict() string {
 	}
 	switch left := len(s.Unplaced); {
 	case !p.placed() && left > 0 && len(s.Placement) > 0:
-		return fmt.Sprintf("Placement by %s: %s, since not everything finds a node.", s.Solver, s.Status)
+		return fmt.Sprintf("Placement by %s: %s, since not everything finds a node.%s", s.Solver, s.Status, remainder(s))
 	case !p.placed():
 		return fmt.Sprintf("Placement by %s: %s. Nothing was placed.", s.Solver, s.Status)
 	}
@@ -78,6 +78,20 @@ func (p *plan) verdict() string {
 		return text + "; no placement does better."
 	}
 	return fmt.Sprintf("%s; at least %s whatever the placement, so at most %s could be gained.", text, optional(s.Bound, s.Objective.Unit), optional(s.Gap, "1"))
+}
+
+// remainder is what the placement of a part costs, where a bound says how good
+// it is.
+func remainder(s solveAnswer) string {
+	switch {
+	case s.Bound == nil || s.Objective.Value == nil:
+		return ""
+	case s.Gap != nil && *s.Gap <= 1e-6:
+		return fmt.Sprintf(" What has one comes to %s %s; no placement that leaves out no more of any priority does better.",
+			objectiveName(s.Objective.Name), optional(s.Objective.Value, s.Objective.Unit))
+	}
+	return fmt.Sprintf(" What has one comes to %s %s; placements that leave out no more of any priority to at least %s.",
+		objectiveName(s.Objective.Name), optional(s.Objective.Value, s.Objective.Unit), optional(s.Bound, s.Objective.Unit))
 }
 
 // objectiveName is the objective as a phrase.

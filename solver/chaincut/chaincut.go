@@ -86,7 +86,7 @@ func (Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, er
 		}
 	}
 	leaveJobs(p, &sol)
-	if p.Goal() == solver.Latency {
+	if p.Goal() == solver.Latency && len(sol.Unplaced) == 0 {
 		sol.Bound = weightedMean(bounds, weights)
 	} else if sol.Status == solver.Optimal {
 		sol.Status = solver.Feasible // best latency proves nothing about another objective

@@ -31,7 +31,7 @@ func job(name string, d topology.Resources, cs ...workloads.Constraint) workload
 
 func explain(t *testing.T, p *solver.Problem) *conflict.Explanation {
 	t.Helper()
-	e, err := conflict.Explain(context.Background(), p, ilp.Solver{})
+	e, err := conflict.Explain(context.Background(), p, ilp.Solver{Whole: true})
 	require.NoError(t, err)
 	return e
 }

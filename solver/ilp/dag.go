@@ -21,6 +21,7 @@ import (
 // program over nodes.
 type dag struct {
 	nodes      int
+	real       int    // of the nodes; the others take all operators or none
 	crowds     []bool // by node
 	own, added []float64
 	link       [][]float64
@@ -44,7 +45,7 @@ type arc struct{ from, to, link int }
 // dag compiles the links of pipeline i and makes its shape.
 func (m *model) dag(p *solver.Problem, terms solver.Terms, it *item, i int) {
 	w := &p.Workload.Pipelines[i]
-	d := &dag{nodes: m.nodes, crowds: m.crowds, own: it.own, in: make([][]arc, it.ops), out: make([][]arc, it.ops)}
+	d := &dag{nodes: m.nodes, real: m.real, crowds: m.crowds, own: it.own, in: make([][]arc, it.ops), out: make([][]arc, it.ops)}
 	for k := range w.Operators {
 		for _, j := range w.Operators[k].After {
 			a := arc{j, k, len(it.link)}
@@ -54,7 +55,7 @@ func (m *model) dag(p *solver.Problem, terms solver.Terms, it *item, i int) {
 	}
 	it.added = make([]float64, it.ops*m.nodes)
 	for j := range it.ops {
-		for v := range m.nodes {
+		for v := range m.real {
 			it.added[j*m.nodes+v] = terms.Added(i, j, topology.NodeID(v))
 		}
 	}
@@ -125,6 +126,9 @@ func (d *dag) time(j, v int) float64 {
 	return d.own[c] - d.added[c]
 }
 
+// left reports whether node v is one for what is left out.
+func (d *dag) left(v int16) bool { return int(v) >= d.real }
+
 // finish is when operator j ends on node v, where it is one of crowd.
 func (d *dag) finish(j, v, crowd int, end []float64, path []int16) float64 {
 	ready := 0.0
@@ -138,6 +142,9 @@ func (d *dag) finish(j, v, crowd int, end []float64, path []int16) float64 {
 func (d *dag) cost(path []int16) float64 {
 	var last, sum float64
 	for j, v := range path {
+		if d.left(v) != d.left(path[0]) {
+			return math.Inf(1)
+		}
 		crowd := 1
 		if d.crowds[v] {
 			crowd = 0

@@ -116,6 +116,9 @@ func (h *partials) Pop() any {
 func (d *dag) children(c *charge, base float64, x *partial, visit func(*partial)) {
 	j := d.order[x.step]
 	for _, v := range c.allowed[j] {
+		if x.step > 0 && d.left(v) != d.left(x.path[d.order[0]]) {
+			continue
+		}
 		price := x.price + d.extra(c, j, int(v))
 		end := d.finish(j, int(v), 1, x.end, x.path)
 		if math.IsInf(price+end, 1) {
@@ -172,7 +175,10 @@ func (d *dag) cheapest(c *charge, path []int16) float64 {
 // useful records y unless a known assignment makes it superfluous; those that
 // y makes superfluous die.
 func (d *dag) useful(known map[string][]*partial, y *partial) bool {
-	key := []byte{byte(y.step)}
+	key := []byte{byte(y.step), 0}
+	if d.left(y.path[d.order[0]]) {
+		key[1] = 1
+	}
 	for _, j := range d.open[y.step] {
 		key = append(key, byte(y.path[j]), byte(y.path[j]>>8))
 	}

@@ -22,6 +22,12 @@ import (
 
 // Solver is branch and price.
 type Solver struct {
+	// Whole ends where not everything fits, with nothing placed. Otherwise some
+	// is left out: as few as can be of the highest priority, then as few as can
+	// be of the next, and so on, a pipeline or an instance counting as one; and
+	// of all such placements the one whose weighted sum over what is placed is
+	// least.
+	Whole bool
 	// Report, when not nil, hears of every better bound and placement: values
 	// of the objective, NaN while there is none.
 	Report func(bound, cost float64)
@@ -30,20 +36,28 @@ type Solver struct {
 // Solve implements solver.Solver. Problem.MaxSteps bounds the vertices of the
 // search tree.
 func (s Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, error) {
-	m, unplaced, err := compile(p)
+	m, unplaced, err := compile(p, nil)
 	if err != nil {
 		return solver.Solution{}, err
 	}
 	if len(unplaced) > 0 {
-		return s.without(m, p, unplaced), nil
+		sol := s.without(p, unplaced)
+		if s.Whole {
+			return sol, nil
+		}
+		return s.leaveOut(ctx, p, sol, unplaced)
 	}
 	t := s.tree(m)
 	bound := t.solve(ctx, p)
-	return t.answer(p, bound), nil
+	sol := t.answer(p, bound)
+	if t.best != nil || s.Whole {
+		return sol, nil
+	}
+	return s.leaveOut(ctx, p, sol, nil)
 }
 
 // without answers that some items fit nowhere.
-func (Solver) without(m *model, p *solver.Problem, unplaced []solver.Unplaced) solver.Solution {
+func (Solver) without(p *solver.Problem, unplaced []solver.Unplaced) solver.Solution {
 	sol := solver.Solution{Placement: placement.Unplaced(p.Workload), Status: solver.Infeasible, Bound: math.NaN(), Reason: unplaced[0].Workload + ": " + unplaced[0].Reason}
 	sol.Unplaced = solver.LeaveAll(p.Workload, unplaced[0].Reason)
 	return sol
@@ -157,23 +171,13 @@ func (t *tree) incumbent(p *solver.Problem) {
 	if p.Incumbent == nil || placement.Check(p.Topology, p.Workload, *p.Incumbent) != nil {
 		return
 	}
-	paths := make([][]int16, len(t.m.items))
+	paths, whole := t.m.paths(*p.Incumbent)
+	if !whole {
+		return
+	}
 	var cost float64
-	for i := range paths {
-		it := &t.m.items[i]
-		for j := range it.ops {
-			v := int16(-1)
-			if it.pipeline >= 0 {
-				v = int16(p.Incumbent.Pipelines[it.pipeline][j])
-			} else {
-				v = int16(p.Incumbent.Jobs[it.job][it.group][it.instance])
-			}
-			if v < 0 {
-				return
-			}
-			paths[i] = append(paths[i], v)
-		}
-		cost += t.m.cost(i, paths[i])
+	for i, path := range paths {
+		cost += t.m.cost(i, path)
 	}
 	if t.m.runs(paths) {
 		t.better(paths, cost)

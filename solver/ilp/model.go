@@ -11,9 +11,9 @@ import (
 	"caravan/workloads/placement"
 )
 
-// dims is the number of resources that a node can run out of: cpu, memory,
-// disk and thousandths of GPUs.
-const dims = placement.Dimensions
+// dims is the number of resources that a node can run out of: those of a
+// placement, and places for what is left out.
+const dims = placement.Dimensions + 1
 
 // A model is the problem as the algorithm sees it: items that each take a
 // path over the nodes, one node an operator, and rows that the paths share.
@@ -22,6 +22,7 @@ type model struct {
 	problem *solver.Problem
 	items   []item
 	nodes   int
+	real    int    // of the nodes, which come first; what is placed on the others is left out
 	crowds  []bool // by node: the operators of an item there multiply each other's work (Berkeley)
 	shares  bool   // some item takes a part of a GPU: which one matters
 	// capacity is what a node has by [node*dims+dim]; +Inf where unlimited.
@@ -38,6 +39,7 @@ type model struct {
 // An item is a pipeline, or one instance of a group: a chain of operators.
 type item struct {
 	pipeline, job, group, instance int // pipeline or job is -1
+	class                          int // of its priority, when something may be left out
 	ops                            int
 	own                            []float64   // [op*nodes+node]; +Inf where it may not run
 	link                           [][]float64 // [op][to*nodes+from] from op to op+1; +Inf without a route
@@ -47,27 +49,35 @@ type item struct {
 	added                          []float64   // as own: the part of it that is no time, of a DAG
 }
 
-// compile turns a problem into a model. The reason is not empty when some item
-// fits nowhere.
-func compile(p *solver.Problem) (m *model, unplaced []solver.Unplaced, err error) {
+// compile turns a problem into a model, in which l, unless it is nil, says what
+// may be left out. Unplaced lists what fits nowhere.
+func compile(p *solver.Problem, l *leaving) (m *model, unplaced []solver.Unplaced, err error) {
 	terms, err := p.PathTerms()
 	if err != nil {
 		return nil, nil, err
 	}
+	if l.counting() {
+		terms = uncounted(terms)
+	}
 	nodes := p.Topology.Nodes()
-	m = &model{problem: p, nodes: len(nodes)}
+	m = &model{problem: p, nodes: len(nodes), real: len(nodes)}
 	ledger := placement.NewLedger(p.Topology)
 	for i := range nodes {
 		n := topology.NodeID(i)
 		free := ledger.Free(n)
-		m.capacity = append(m.capacity, free[:]...)
+		m.capacity = append(append(m.capacity, free[:]...), math.Inf(1))
 		m.crowds = append(m.crowds, p.Model.Discipline(&nodes[i]) == topology.PerOperator)
 	}
+	l.addNodes(m)
 	for i := range p.Workload.Pipelines {
+		if l.ignores(p.Workload.Pipelines[i].Priority) {
+			continue
+		}
 		it, err := m.pipeline(p, terms, ledger, i)
 		if err != nil {
 			return nil, nil, err
 		}
+		l.addItem(m, &it, p.Workload.Pipelines[i].Priority, terms)
 		m.items = append(m.items, it)
 		if op := it.homeless(m.nodes); op >= 0 {
 			w := &p.Workload.Pipelines[i]
@@ -75,12 +85,17 @@ func compile(p *solver.Problem) (m *model, unplaced []solver.Unplaced, err error
 		}
 	}
 	for j := range p.Workload.Jobs {
+		if l.ignores(p.Workload.Jobs[j].Priority) {
+			continue
+		}
 		for g := range p.Workload.Jobs[j].Groups {
 			group := &p.Workload.Jobs[j].Groups[g]
 			var it item
 			for k := range group.Count {
 				if k == 0 || p.Incumbent != nil {
 					it = m.instance(p, terms, ledger, j, g, k)
+					it.instance = k
+					l.addItem(m, &it, p.Workload.Jobs[j].Priority, terms)
 				}
 				it.instance = k
 				m.items = append(m.items, it)
@@ -91,7 +106,12 @@ func compile(p *solver.Problem) (m *model, unplaced []solver.Unplaced, err error
 		}
 	}
 	m.index()
-	m.rescale(terms)
+	if l.counting() {
+		m.scale, m.step = 1/unit, unit
+		m.each(func(c *float64) { *c *= unit })
+	} else {
+		m.rescale(terms)
+	}
 	return m, unplaced, nil
 }
 
@@ -103,15 +123,14 @@ func (m *model) pipeline(p *solver.Problem, terms solver.Terms, ledger *placemen
 		return item{}, err
 	}
 	n := m.nodes
-	it := item{pipeline: i, job: -1, ops: len(w.Operators), own: make([]float64, len(w.Operators)*n), crowd: slices.Contains(m.crowds, true)}
+	it := item{pipeline: i, job: -1, ops: len(w.Operators), own: slices.Repeat([]float64{math.Inf(1)}, len(w.Operators)*n), crowd: slices.Contains(m.crowds, true)}
 	for j := range w.Operators {
 		o := &w.Operators[j]
 		need := placement.Demand(o.Demand)
-		it.need = append(it.need, need[:]...)
+		it.need = append(append(it.need, need[:]...), 0)
 		m.shares = m.shares || o.Demand.GPUMilli%1000 != 0
-		for v := range n {
+		for v := range m.real {
 			node := topology.NodeID(v)
-			it.own[j*n+v] = math.Inf(1)
 			if (pins[j] == topology.None || pins[j] == node) && ledger.Admits(node, o.Demand, o.Constraints) {
 				it.own[j*n+v] = terms.Own(i, j, node)
 			}
@@ -133,11 +152,11 @@ func (m *model) links(p *solver.Problem, terms solver.Terms, it *item, i, j, k i
 	n := m.nodes
 	out := slices.Repeat([]float64{math.Inf(1)}, n*n)
 	all := p.Topology.Nodes()
-	for from := range n {
+	for from := range m.real {
 		if math.IsInf(it.own[j*n+from], 1) {
 			continue
 		}
-		for to := range n {
+		for to := range m.real {
 			if math.IsInf(it.own[k*n+to], 1) || from == to && all[from].NoColocate {
 				continue
 			}
@@ -150,11 +169,10 @@ func (m *model) links(p *solver.Problem, terms solver.Terms, it *item, i, j, k i
 func (m *model) instance(p *solver.Problem, terms solver.Terms, ledger *placement.Ledger, j, g, k int) item {
 	group := &p.Workload.Jobs[j].Groups[g]
 	m.shares = m.shares || group.Demand.GPUMilli%1000 != 0
-	it := item{pipeline: -1, job: j, group: g, ops: 1, own: make([]float64, m.nodes)}
+	it := item{pipeline: -1, job: j, group: g, ops: 1, own: slices.Repeat([]float64{math.Inf(1)}, m.nodes)}
 	need := placement.Demand(group.Demand)
-	it.need = need[:]
-	for v := range m.nodes {
-		it.own[v] = math.Inf(1)
+	it.need = append(need[:], 0)
+	for v := range m.real {
 		if ledger.Admits(topology.NodeID(v), group.Demand, group.Constraints) {
 			it.own[v] = terms.Instance(j, g, k, topology.NodeID(v))
 		}
@@ -212,11 +230,13 @@ func (m *model) rescale(terms solver.Terms) {
 	for i := range m.items {
 		it := &m.items[i]
 		for j := range it.ops {
-			sum += math.Abs(slices.Min(it.own[j*m.nodes : (j+1)*m.nodes]))
+			if least := slices.Min(it.own[j*m.nodes : j*m.nodes+m.real]); !math.IsInf(least, 1) {
+				sum += math.Abs(least)
+			}
 		}
 	}
 	m.scale = 1
-	if mean := sum / float64(max(1, len(m.items))); mean > 0 && !math.IsInf(mean, 1) {
+	if mean := sum / float64(max(1, len(m.items))); mean > 0 {
 		m.scale = mean / 1e4
 	}
 	m.step = float64(step) * terms.Quantum / m.scale
@@ -230,11 +250,12 @@ func gcd(a, b uint64) uint64 {
 	return a
 }
 
-// each visits every cost once; the instances of a group share theirs.
+// each visits every cost once; the instances of a group share theirs, unless
+// they have their own nodes in the placement in force.
 func (m *model) each(f func(*float64)) {
 	for i := range m.items {
 		it := &m.items[i]
-		if it.instance > 0 {
+		if i > 0 && &it.own[0] == &m.items[i-1].own[0] {
 			continue
 		}
 		for k := range it.own {
@@ -282,6 +303,9 @@ func (m *model) placement(w *workloads.Workload, paths [][]int16) placement.Plac
 	for i, path := range paths {
 		it := &m.items[i]
 		for j, v := range path {
+			if int(v) >= m.real {
+				continue
+			}
 			if it.pipeline >= 0 {
 				out.Pipelines[it.pipeline][j] = topology.NodeID(v)
 			} else {

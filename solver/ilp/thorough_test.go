@@ -9,3 +9,7 @@ import (
 )
 
 func TestThousandsOfGraphs(t *testing.T) { solvertest.Proved(t, newILP(), graphs, 3000) }
+
+func TestThousandsOfRemainders(t *testing.T) {
+	solvertest.LeavesOut(t, newILP(), solvertest.Crowded, 3000)
+}
