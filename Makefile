@@ -112,10 +112,11 @@ cluster-nomad-test: cluster-build
 	$(CLUSTER) with nomad --name cvtest -- env CARAVAN_TEST_NOMAD=1 $(GO) test -count=1 -v -run OnACluster ./runner/nomad ./cmd/caravan
 
 # Agents, links, machines and commands that fail while requests are under way:
-# what exists before, during and after each, in about six minutes.
+# what exists before, during and after each, and a link that gets slow under
+# caravan submit --watch; in about seven minutes.
 .PHONY: cluster-nomad-faults
 cluster-nomad-faults: cluster-build
-	$(CLUSTER) with nomad --name cvfault --scenario validate-chain-light -- env CARAVAN_TEST_FAULTS=1 $(GO) test -count=1 -v -run FaultsOnACluster ./cmd/caravan
+	$(CLUSTER) with nomad --name cvfault --scenario validate-chain-light,moving-link -- env CARAVAN_TEST_FAULTS=1 $(GO) test -count=1 -v -run 'FaultsOnACluster|WatchOnACluster' ./cmd/caravan
 
 # Needs the packages containerd, runc and containernetworking-plugins. Agents
 # run with --image $(AGENTIMAGE).

@@ -52,8 +52,8 @@ type Clock struct {
 
 // Watch hands over every request that ends in a deployed plan whose first
 // operators make their requests themselves (PlanOptions.Source and Collect),
-// until ctx ends. Instants count from the call. got is called by one goroutine
-// at a time.
+// until ctx ends. Instants count from the call. An agent that does not answer
+// is heard once it does. got is called by one goroutine at a time.
 func Watch(ctx context.Context, b Backend, p *Plan, got func(results.Request)) error {
 	d, err := newDriver(ctx, b, p, nil, DriveOptions{Ended: got})
 	if err != nil {
@@ -165,7 +165,7 @@ func (d *driver) listen(b Backend, a *Deployment) {
 // first operator.
 func (d *driver) meet(b Backend, a *Deployment, at map[string]Address) error {
 	address, ok := at[a.Name]
-	if !ok {
+	if !ok && !d.watching {
 		return fmt.Errorf("agent %s has no address", a.Name)
 	}
 	c := &a.Config
@@ -174,7 +174,7 @@ func (d *driver) meet(b Backend, a *Deployment, at map[string]Address) error {
 	}
 	d.agents[c.Pipeline][c.Index] = a
 	clock, err := compareClocks(d.ctx, a.Name, address.HTTP)
-	if err != nil {
+	if err != nil && !d.watching { // who watches waits for an agent that is lost
 		return err
 	}
 	d.m.Clocks = append(d.m.Clocks, clock)

@@ -88,12 +88,14 @@ func apart(list []results.Request) []results.Request {
 	return out
 }
 
-// intended tells the service time that the model gives a visit.
+// intended tells the service time that the model gives a visit, on average
+// where nobody here knows what was drawn for it.
 func (p *plan) intended() func(*results.Request, *results.Visit) time.Duration {
 	type where struct {
 		index int
 		k     int
 		speed float64
+		mean  float64
 	}
 	at := map[[2]string]where{}
 	s := p.scenario
@@ -106,13 +108,16 @@ func (p *plan) intended() func(*results.Request, *results.Visit) time.Duration {
 			}
 			nodes := p.solution.Placement.Pipelines[i]
 			node := &s.Topology.Nodes()[nodes[j]]
-			at[[2]string{l.Name, o.Name}] = where{j, sharers(s.Model, node, nodes, j), node.Speed}
+			at[[2]string{l.Name, o.Name}] = where{j, sharers(s.Model, node, nodes, j), node.Speed, o.Work.Mean}
 		}
 	}
 	return func(r *results.Request, v *results.Visit) time.Duration {
 		w, ok := at[[2]string{r.Pipeline, v.Operator}]
-		if !ok || w.index >= len(r.Work) {
+		switch {
+		case !ok:
 			return 0
+		case w.index >= len(r.Work): // drawn by the agent itself
+			return placement.ServiceTime(w.mean, w.k, w.speed)
 		}
 		return placement.ServiceTime(r.Work[w.index], w.k, w.speed)
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 
 	"caravan/runner"
 	"caravan/runner/clusters"
@@ -32,7 +34,7 @@ func newNomad(_ context.Context, a *app, f *clusterFlags, _ []topology.Node) (ru
 	if err != nil || f.emulated == "" {
 		return b, err
 	}
-	return emulated{b, f.emulated}, nil
+	return emulate(b, f.emulated), nil
 }
 
 // nomad is the client of the Nomad cluster, once its use was agreed to.
@@ -56,7 +58,7 @@ func newKubernetes(_ context.Context, a *app, f *clusterFlags, _ []topology.Node
 	if f.emulated == "" {
 		return b, nil
 	}
-	return emulated{b, f.emulated}, nil
+	return emulate(b, f.emulated), nil
 }
 
 // An emulated backend is a cluster on this machine between whose nodes the
@@ -64,20 +66,68 @@ func newKubernetes(_ context.Context, a *app, f *clusterFlags, _ []topology.Node
 type emulated struct {
 	runner.Backend
 	name string // of the cluster, as make cluster-nomad started it
+
+	mu      sync.Mutex
+	plans   map[string]*runner.Plan // in force, by run
+	changed map[string]linkem.Shape // by link: what SetLink made of it
 }
 
-// Deploy sets the links before the agents use them.
-func (e emulated) Deploy(ctx context.Context, p *runner.Plan) error {
+func emulate(b runner.Backend, name string) *emulated {
+	return &emulated{Backend: b, name: name, plans: map[string]*runner.Plan{}, changed: map[string]linkem.Shape{}}
+}
+
+// Deploy sets the links before the agents use them. What was cut meanwhile
+// stays cut when a run is deployed again.
+func (e *emulated) Deploy(ctx context.Context, p *runner.Plan) error {
+	e.mu.Lock()
+	_, again := e.plans[p.Run]
+	e.plans[p.Run] = p
+	err := e.set(ctx, p, again)
+	e.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return e.Backend.Deploy(ctx, p)
+}
+
+// SetLink gives a link of a run another shape, for this plan and those that
+// replace it.
+func (e *emulated) SetLink(run, name string, s linkem.Shape) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.changed[name] = s
+	p, ok := e.plans[run]
+	if !ok {
+		return fmt.Errorf("run %q is not deployed here", run)
+	}
+	return e.set(context.Background(), p, true)
+}
+
+// set makes the routes of a plan; keep leaves what is cut as it is.
+func (e *emulated) set(ctx context.Context, p *runner.Plan, keep bool) error {
 	var ways []clusters.Way
 	for _, r := range p.Routes {
 		w := clusters.Way{From: r.From, To: r.To}
 		for _, hop := range r.Hops {
-			w.Links = append(w.Links, linkem.ShapeOf(hop))
+			shape, changed := e.changed[hop.Name]
+			if !changed {
+				shape = linkem.ShapeOf(hop)
+			}
+			w.Links = append(w.Links, shape)
 		}
 		ways = append(ways, w)
+	}
+	if keep {
+		list, err := clusters.SetWays(ctx, e.name, nil)
+		if err != nil {
+			return fmt.Errorf("--emulated %s: %w", e.name, err)
+		}
+		for i, w := range ways {
+			ways[i].Down = slices.ContainsFunc(list, func(l clusters.Way) bool { return l.From == w.From && l.To == w.To && l.Down })
+		}
 	}
 	if _, err := clusters.SetWays(ctx, e.name, ways); err != nil {
 		return fmt.Errorf("--emulated %s: %w", e.name, err)
 	}
-	return e.Backend.Deploy(ctx, p)
+	return nil
 }

@@ -23,6 +23,7 @@ type submitFlags struct {
 	work     *enum
 	watch    bool
 	window   time.Duration
+	forget   time.Duration
 	duration time.Duration
 	output   *enum
 }
@@ -40,9 +41,11 @@ it.
 
 With --watch it stays: it compares the latency of each window with what the
 simulation says such windows may take, and when two in a row leave that
-interval, or an agent is lost, it fits the model to what was measured, solves
-again, shows what would move and what that costs, and migrates. Ctrl-C then
-stops and removes the run.`,
+interval or have no request, or a node is lost or back, it fits the model to
+what was measured, solves again, shows what would move and what that costs, and
+migrates if that gains a twentieth or more. What is not met any more keeps what
+was measured of it for the time of --forget. Ctrl-C then stops and removes the
+run.`,
 		Example: `  caravan submit squares --cluster local
   caravan last-output square --cluster local
   caravan stop --cluster local
@@ -55,6 +58,7 @@ stops and removes the run.`,
 	completeWith(cmd, "solver", solverNames())
 	cmd.Flags().BoolVar(&f.watch, "watch", false, "stay, and place anew when the prediction no longer holds")
 	cmd.Flags().DurationVar(&f.window, "window", 5*time.Second, "with --watch, how long the latency is averaged before it is judged")
+	cmd.Flags().DurationVar(&f.forget, "forget", 10*time.Minute, "with --watch, how long a measurement that nothing renews is believed")
 	cmd.Flags().DurationVar(&f.duration, "duration", 0, "with --watch, stop after so long; 0 stays until Ctrl-C")
 	f.work = workFlag(cmd)
 	f.output = outputFlag(cmd, "text", "json")

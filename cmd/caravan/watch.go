@@ -1,21 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"sync"
 	"time"
 
 	"caravan/results"
-	"caravan/results/fit"
 	"caravan/runner"
-	"caravan/scenarios"
-	"caravan/topology"
-	"caravan/workloads"
-	"caravan/workloads/placement"
 )
 
 // A watcher keeps a live run where the model, fitted to what is measured,
@@ -27,26 +24,38 @@ type watcher struct {
 	arg     string
 	options runner.PlanOptions
 	live    *runner.Plan
-	lost    map[string]bool // nodes whose agents do not stay up
+	lost    map[string]bool   // nodes to avoid; true while the node does not answer, false where an agent failed
+	beliefs map[string]belief // measured parameters, by the path of their override
+	took    time.Duration     // of the last deployment
 
-	expected map[string]span // by pipeline: what a window's mean latency may be
-	outside  map[string]int  // windows in a row that left it
+	expected map[string]span   // by pipeline: what a window may show
+	outside  map[string]int    // windows in a row that left it
+	silent   map[string]int    // windows in a row in which nothing ended
+	seen     map[string]counts // by agent, before the window
+	evidence []results.Request // of the last two windows, when they are why
 
 	mu     sync.Mutex
 	window []results.Request
 }
 
-// A span is an interval of times.
-type span struct{ low, mean, high time.Duration }
+// A span is what a window of a pipeline may show: its mean latency, and how
+// many requests end in one on average.
+type span struct {
+	low, mean, high time.Duration
+	requests        float64
+}
 
 // The rules of watching: the windows that the prediction is drawn from, by how
-// much its interval is widened for what no model has, and the windows in a row
-// outside of it that cause a new look.
+// much its interval is widened for what no model has, the windows in a row
+// outside of it that cause a new look, and the requests that a window must have
+// on average for one without any to say something (without cause, two such
+// windows in a row have a probability of exp(-6) under Poisson arrivals).
 const (
 	predictedWindows = 200
 	widened          = 0.2
 	widenedBy        = 2 * time.Millisecond
 	tooMany          = 2
+	enough           = 3
 )
 
 // watch deploys and stays until ctx or the duration ends, then removes all.
@@ -54,20 +63,25 @@ func (a *app) watch(ctx context.Context, f *submitFlags, w *watcher) (err error)
 	if f.window <= 0 {
 		return badInput(fmt.Errorf("--window: found %v, allowed: more than 0", f.window))
 	}
-	w.written, w.lost, w.outside = w.plan, map[string]bool{}, map[string]int{}
+	if f.forget <= 0 {
+		return badInput(fmt.Errorf("--forget: found %v, allowed: more than 0", f.forget))
+	}
+	w.written, w.lost, w.beliefs = w.plan, map[string]bool{}, map[string]belief{}
 	defer func() {
 		_, cleanErr := w.backend.Clean(context.WithoutCancel(ctx), w.live.Run)
 		err = errors.Join(err, cleanErr)
 	}()
+	began := time.Now()
 	if err := w.backend.Deploy(ctx, w.live); err != nil {
 		return err
 	}
+	w.took = time.Since(began)
 	a.printPlan(w.plan)
-	fmt.Fprintf(a.stdout, "\nRun %s is up on %s.\n", w.live.Run, f.cluster.value)
+	fmt.Fprintf(a.stdout, "\nRun %s is up on %s after %s.\n", w.live.Run, f.cluster.value, quantity(w.took.Seconds(), "s"))
 	changing, stop := context.WithCancel(ctx)
 	wait := changeLinks(changing, w.backend, w.written.scenario, w.live.Run)
 	defer func() { stop(); wait() }()
-	began := time.Now()
+	began = time.Now()
 	for f.duration == 0 || time.Since(began) < f.duration {
 		if err := w.predict(ctx, f.window); err != nil {
 			return err
@@ -93,7 +107,7 @@ func (w *watcher) predict(ctx context.Context, window time.Duration) error {
 	if err != nil {
 		return err
 	}
-	w.expected = map[string]span{}
+	w.expected, w.outside, w.silent, w.seen = map[string]span{}, map[string]int{}, map[string]int{}, nil
 	for pipeline, means := range windowMeans(list, window) {
 		slices.Sort(means)
 		n := len(means)
@@ -103,6 +117,7 @@ func (w *watcher) predict(ctx context.Context, window time.Duration) error {
 		}
 		slack := time.Duration(widened*float64(x.mean)) + widenedBy
 		x.low, x.high = x.low-slack, x.high+slack
+		x.requests = float64(requestsOf(list, pipeline)) / predictedWindows
 		w.expected[pipeline] = x
 	}
 	return nil
@@ -131,6 +146,17 @@ func windowMeans(list []results.Request, window time.Duration) map[string][]time
 	return out
 }
 
+// requestsOf counts the requests of a pipeline.
+func requestsOf(list []results.Request, pipeline string) int {
+	n := 0
+	for i := range list {
+		if list[i].Pipeline == pipeline {
+			n++
+		}
+	}
+	return n
+}
+
 // watchUntil looks at windows until one gives a reason to look for another
 // placement, or the time is over; then why is empty.
 func (a *app) watchUntil(ctx context.Context, f *submitFlags, w *watcher, began time.Time) (why string, err error) {
@@ -138,6 +164,9 @@ func (a *app) watchUntil(ctx context.Context, f *submitFlags, w *watcher, began 
 	ended := make(chan error, 1)
 	go func() {
 		ended <- runner.Watch(watching, w.backend, w.live, func(r results.Request) {
+			if r.CreatedAt < 0 { // it waited for the deployment
+				return
+			}
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.window = append(w.window, r)
@@ -158,164 +187,62 @@ func (a *app) watchUntil(ctx context.Context, f *submitFlags, w *watcher, began 
 			return "", err
 		case <-tick.C:
 		}
-		if why, err := w.lostAgents(ctx); err != nil || why != "" {
-			return why, err
+		why, err := w.changedNodes(ctx)
+		if err != nil && ctx.Err() == nil { // it may answer again
+			fmt.Fprintf(a.stderr, "warning: %v\n", err)
 		}
-		if why := a.judge(w, time.Since(began)); why != "" {
+		doubt := a.judge(w, w.take(), time.Since(began))
+		if why = cmp.Or(why, doubt, w.stale(f.forget)); why != "" {
 			return why, nil
+		}
+		if len(w.silent) > 0 {
+			w.look(ctx)
 		}
 	}
 	return "", nil
 }
 
-// lostAgents names a node whose agents do not stay up.
-func (w *watcher) lostAgents(ctx context.Context) (string, error) {
-	list, err := w.backend.Status(ctx, w.live.Run)
-	if err != nil {
-		return "", err
-	}
-	for _, x := range list {
-		if x.State == runner.Failed && !w.lost[x.Node] {
-			w.lost[x.Node] = true
-			return fmt.Sprintf("agent %s on %s is lost: %s", x.Name, x.Node, x.Detail), nil
-		}
-	}
-	return "", nil
+// take empties the window.
+func (w *watcher) take() []results.Request {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := w.window
+	w.window = nil
+	return list
 }
 
 // judge prints each pipeline's window and returns why the placement is in
-// doubt. The window stays for the fit when it is.
-func (a *app) judge(w *watcher, at time.Duration) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// doubt.
+func (a *app) judge(w *watcher, list []results.Request, at time.Duration) string {
 	var why string
-	for pipeline, means := range windowMeans(w.window, math.MaxInt64) {
-		x, ok := w.expected[pipeline]
-		if !ok {
-			continue
-		}
-		measured, verdict := means[0], "as predicted"
-		if measured < x.low || measured > x.high {
-			w.outside[pipeline]++
-			verdict = "outside"
-			if w.outside[pipeline] >= tooMany && why == "" {
-				why = fmt.Sprintf("the latency of %s left the predicted interval in %d windows in a row", pipeline, tooMany)
+	measured := windowMeans(list, math.MaxInt64)
+	for _, pipeline := range slices.Sorted(maps.Keys(w.expected)) {
+		x := w.expected[pipeline]
+		if means, ok := measured[pipeline]; ok {
+			delete(w.silent, pipeline)
+			verdict := "as predicted"
+			if means[0] < x.low || means[0] > x.high {
+				verdict = "outside"
+				w.outside[pipeline]++
+			} else {
+				delete(w.outside, pipeline)
 			}
-		} else {
-			w.outside[pipeline] = 0
+			fmt.Fprintf(a.stdout, "%6s  %s: %s measured, %s to %s predicted: %s\n", at.Round(time.Second), pipeline,
+				quantity(means[0].Seconds(), "s"), quantity(x.low.Seconds(), "s"), quantity(x.high.Seconds(), "s"), verdict)
+		} else if x.requests >= enough {
+			w.silent[pipeline]++
+			fmt.Fprintf(a.stdout, "%6s  %s: no request ended, %.3g predicted\n", at.Round(time.Second), pipeline, x.requests)
 		}
-		fmt.Fprintf(a.stdout, "%6s  %s: %s measured, %s to %s predicted: %s\n", at.Round(time.Second), pipeline,
-			quantity(measured.Seconds(), "s"), quantity(x.low.Seconds(), "s"), quantity(x.high.Seconds(), "s"), verdict)
+		switch {
+		case w.silent[pipeline] >= tooMany:
+			why = cmp.Or(why, fmt.Sprintf("no request of %s ended in %d windows in a row", pipeline, tooMany))
+		case w.outside[pipeline] >= tooMany:
+			why = cmp.Or(why, fmt.Sprintf("the latency of %s left the predicted interval in %d windows in a row", pipeline, tooMany))
+		}
 	}
 	if why == "" {
-		w.window = nil
+		w.evidence = nil
 	}
+	w.evidence = append(w.evidence, list...)
 	return why
-}
-
-// replace fits the model to the window, solves again, and migrates if another
-// placement is better.
-func (a *app) replace(ctx context.Context, f *submitFlags, w *watcher, why string) error {
-	w.mu.Lock()
-	c := &calibration{parameters: fit.Fit(fit.Input{Loaded: w.window, Intended: w.plan.intended(), Serialise: serialise(w.plan.scenario)}), requests: len(w.window)}
-	w.window, w.outside = nil, map[string]int{}
-	w.mu.Unlock()
-	fmt.Fprintf(a.stdout, "\n%s; the model is fitted to %s and solved again.\n", why, count(c.requests, "request"))
-	set, err := c.overrides(w.written.scenario)
-	if err != nil {
-		return err
-	}
-	s, err := f.load(a, w.arg, set...)
-	if err != nil {
-		return err
-	}
-	w.avoid(s)
-	next, err := solve(ctx, s, asked{solver: f.solver})
-	if err != nil {
-		return err
-	}
-	if !next.placed() {
-		return &exitError{code: exitInfeasible, err: fmt.Errorf("no placement without what is lost: %s", next.solution.Reason)}
-	}
-	moves := movesBetween(s, w.plan.solution.Placement, next.solution.Placement)
-	if len(moves) == 0 {
-		w.plan = next
-		fmt.Fprintln(a.stdout, "The placement stays; predictions are made with the fitted model.")
-		return nil
-	}
-	a.printMoves(s, w.plan.solution.Placement, next, moves)
-	return a.migrate(ctx, w, next)
-}
-
-// avoid keeps every operator from the nodes that are lost.
-func (w *watcher) avoid(s *scenarios.Scenario) {
-	for _, node := range sortedKeys(w.lost) {
-		for i := range s.Workload.Pipelines {
-			l := &s.Workload.Pipelines[i]
-			l.Operators = slices.Clone(l.Operators)
-			for j := range l.Operators {
-				o := &l.Operators[j]
-				o.Constraints = append(slices.Clone(o.Constraints), workloads.Constraint{Attribute: "name", Operator: "!=", Values: []string{node}})
-			}
-		}
-	}
-}
-
-// A move takes an operator to another node.
-type move struct{ pipeline, operator, from, to string }
-
-func movesBetween(s *scenarios.Scenario, before, after placement.Placement) []move {
-	var out []move
-	name := func(n topology.NodeID) string { return s.Topology.Nodes()[n].Name }
-	for i := range s.Workload.Pipelines {
-		l := &s.Workload.Pipelines[i]
-		if !whole(before.Pipelines[i]) || !whole(after.Pipelines[i]) {
-			continue
-		}
-		for j := range l.Operators {
-			if b, a := before.Pipelines[i][j], after.Pipelines[i][j]; a != b {
-				out = append(out, move{l.Name, l.Operators[j].Name, name(b), name(a)})
-			}
-		}
-	}
-	return out
-}
-
-// printMoves shows what would move, what each pipeline gains on an idle
-// cluster, and what the move costs.
-func (a *app) printMoves(s *scenarios.Scenario, before placement.Placement, next *plan, moves []move) {
-	g := grid{header: []string{"pipeline", "operator", "from", "to"}}
-	for _, m := range moves {
-		g.add(m.pipeline, m.operator, m.from, m.to)
-	}
-	g.render(a.stdout)
-	for i := range s.Workload.Pipelines {
-		l := &s.Workload.Pipelines[i]
-		old, err := placement.Estimate(s.Topology, s.Model, l, before.Pipelines[i])
-		if err != nil {
-			continue
-		}
-		now, err := placement.Estimate(s.Topology, s.Model, l, next.solution.Placement.Pipelines[i])
-		if err == nil {
-			fmt.Fprintf(a.stdout, "%s: %s where it is, %s after the move, on an idle cluster.\n", l.Name, quantity(old.Seconds(), "s"), quantity(now.Seconds(), "s"))
-		}
-	}
-	fmt.Fprintf(a.stdout, "The move starts %s anew; requests wait meanwhile, and none is lost.\n", count(len(moves), "operator"))
-}
-
-// migrate deploys the new placement under the same label.
-func (a *app) migrate(ctx context.Context, w *watcher, next *plan) error {
-	deployed := *w.written
-	deployed.solution = next.solution
-	live, err := deployed.livePlan(w.options, w.live.Run)
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	if err := w.backend.Deploy(ctx, live); err != nil {
-		return err
-	}
-	w.live, w.plan = live, next
-	fmt.Fprintf(a.stdout, "Moved in %s.\n\n", quantity(time.Since(began).Seconds(), "s"))
-	return nil
 }

@@ -267,14 +267,51 @@ func keepConnected(ctx context.Context, dial Dial, h Hello, use func(*wire) erro
 	}
 }
 
-// Dial looks the peer up and connects to it.
+// Dial looks the peer up and connects to it. Where a file tells the address,
+// the connection closes once it tells another: over a link that is cut, nothing
+// else says that the peer has moved.
 func (l Lookup) Dial(ctx context.Context) (net.Conn, error) {
 	address, err := l.find()
 	if err != nil {
 		return nil, err
 	}
 	d := net.Dialer{Timeout: 2 * time.Second}
-	return d.DialContext(ctx, "tcp", address)
+	c, err := d.DialContext(ctx, "tcp", address)
+	if err != nil || l.File == "" {
+		return c, err
+	}
+	f := &following{Conn: c, done: make(chan struct{})}
+	go f.follow(l, address)
+	return f, nil
+}
+
+// A following connection is to an address that a file tells.
+type following struct {
+	net.Conn
+	once sync.Once
+	done chan struct{}
+}
+
+func (f *following) Close() error {
+	f.once.Do(func() { close(f.done) })
+	return f.Conn.Close()
+}
+
+// follow closes the connection when the file tells another address.
+func (f *following) follow(l Lookup, address string) {
+	tick := time.NewTicker(retryMost)
+	defer tick.Stop()
+	for {
+		select {
+		case <-f.done:
+			return
+		case <-tick.C:
+			if now, err := l.find(); err == nil && now != address {
+				f.Close()
+				return
+			}
+		}
+	}
 }
 
 func connect(ctx context.Context, dial Dial, h Hello) (*wire, error) {

@@ -3,7 +3,9 @@ package agent
 import (
 	"bytes"
 	"encoding/json"
+	"net"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -139,4 +141,26 @@ func TestAddressFilesAreTextOrAnnouncements(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	}
+}
+
+func TestAConnectionEndsWhenItsPeerHasMoved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "peer")
+	listen := func() net.Listener {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		t.Cleanup(func() { ln.Close() })
+		require.NoError(t, WriteFile(path, []byte(ln.Addr().String())))
+		return ln
+	}
+	listen() // and say nothing, as over a link that is cut
+	c, err := Lookup{File: path}.Dial(t.Context())
+	require.NoError(t, err)
+	defer c.Close()
+	second := listen()
+	_, err = c.Read(make([]byte, 1))
+	require.ErrorIs(t, err, net.ErrClosed)
+	again, err := Lookup{File: path}.Dial(t.Context())
+	require.NoError(t, err)
+	defer again.Close()
+	assert.Equal(t, second.Addr().String(), again.RemoteAddr().String())
 }

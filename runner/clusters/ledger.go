@@ -246,14 +246,23 @@ func send(s syscall.Signal, pids []int) error {
 
 // awaitEnds gives processes some seconds to end.
 func awaitEnds(pids []int) error {
-	pids = slices.Clone(pids)
+	if left := await(pids, ended); len(left) > 0 {
+		return fmt.Errorf("processes %v do not end", left)
+	}
+	return nil
+}
+
+// await gives processes some seconds to become what done says, and returns
+// those that did not.
+func await(pids []int, done func(pid int) bool) (left []int) {
+	left = slices.Clone(pids)
 	for range 300 {
-		if pids = slices.DeleteFunc(pids, ended); len(pids) == 0 {
-			return nil
+		if left = slices.DeleteFunc(left, done); len(left) == 0 {
+			break
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	return fmt.Errorf("processes %v do not end", pids)
+	return left
 }
 
 // ended reports whether no process has the number, or only what is left for

@@ -122,13 +122,21 @@ func (h *host) signal(s syscall.Signal) error {
 		if err := syscall.Kill(cmd.Process.Pid, s); err != nil {
 			return fmt.Errorf("machine %q: %w", h.name, err)
 		}
+		done := func(pid int) bool { return paused(pid) == (s == syscall.SIGSTOP) }
 		if s == syscall.SIGKILL {
-			if err := awaitEnds([]int{cmd.Process.Pid}); err != nil {
-				return err
-			}
+			done = ended
+		}
+		if left := await([]int{cmd.Process.Pid}, done); len(left) > 0 {
+			return fmt.Errorf("machine %q: %v has no effect on process %v", h.name, s, left)
 		}
 	}
 	return nil
+}
+
+// paused reports whether a process is stopped by a signal.
+func paused(pid int) bool {
+	stat := statFields(pid)
+	return len(stat) > 0 && stat[0] == "T"
 }
 
 // machine is the state of a host.
@@ -136,7 +144,7 @@ func (c *Cluster) machine(h *host) Machine {
 	m := Machine{Name: h.name, Address: h.address.String(), Client: "running", Network: "up"}
 	if h.running() != nil {
 		m.Client = "ended"
-	} else if len(h.started) > 0 && statFields(h.started[0].Process.Pid)[0] == "T" {
+	} else if len(h.started) > 0 && paused(h.started[0].Process.Pid) {
 		m.Client = "paused"
 	}
 	if out, err := exec.Command("ip", "-br", "link", "show", h.cable).Output(); err != nil || !strings.Contains(string(out), "LOWER_UP") {
