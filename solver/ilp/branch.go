@@ -48,6 +48,7 @@ type tree struct {
 	vertices  int64
 	ease      float64 // relative gap up to which combining has been worth it
 	permitted []bool  // at the root
+	history   history
 	rng       *rand.Rand
 	limit     int64 // of vertices, 0 for none
 	report    func(lower, cost float64)
@@ -295,9 +296,8 @@ func (t *tree) choose(ctx context.Context) (b branching, ok bool) {
 	if len(list) == 0 {
 		return t.undecided()
 	}
-	list = list[:min(len(list), 10)]
-	if len(list) > 1 {
-		t.strong(ctx, list)
+	if list = t.expect(list); len(list) > 1 {
+		list = t.strong(ctx, list)
 	}
 	return slices.MaxFunc(list, func(a, b branching) int { return cmp.Compare(a.score, b.score) }), true
 }
@@ -404,44 +404,6 @@ func (t *tree) promise(list []branching) {
 			}
 		}
 		b.score = min(b.value, 1-b.value) * share
-	}
-}
-
-// strong scores each branching by how far the master's bound rises on both
-// sides within a few pivots.
-func (t *tree) strong(ctx context.Context, list []branching) {
-	s := t.master
-	saved := s.save()
-	dead := make([]bool, len(s.cols))
-	for j, c := range s.cols {
-		dead[j] = c.dead
-	}
-	z := s.objective()
-	gap := t.cost - t.lower
-	for b := range list {
-		if ctx.Err() != nil {
-			return
-		}
-		var rise [2]float64
-		for side := range rise {
-			t.restrict(list[b], side == 1)
-			s.dual(15)
-			rise[side] = min(max(s.objective()-z, 0), gap)
-			s.restore(saved)
-			for j, c := range s.cols {
-				c.dead = dead[j]
-			}
-		}
-		list[b].score = max(rise[0], 1e-3*gap) * max(rise[1], 1e-3*gap)
-	}
-}
-
-// restrict marks the columns that a branching rules out.
-func (t *tree) restrict(b branching, on bool) {
-	for _, c := range t.master.cols {
-		if int(c.item) == b.item && b.holds(c.path) != on {
-			c.dead = true
-		}
 	}
 }
 
