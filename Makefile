@@ -119,7 +119,8 @@ cluster-nomad-faults: cluster-build
 	$(CLUSTER) with nomad --name cvfault --scenario validate-chain-light,moving-link -- env CARAVAN_TEST_FAULTS=1 $(GO) test -count=1 -v -run 'FaultsOnACluster|WatchOnACluster' ./cmd/caravan
 
 # Needs the packages containerd, runc and containernetworking-plugins. Agents
-# run with --image $(AGENTIMAGE).
+# run with --image $(AGENTIMAGE). The test runs the suite of backends, and then
+# decisions compared on nodes that are objects only.
 cluster-kubernetes: cluster-build
 	$(CLUSTER) start kubernetes --image $(AGENTIMAGE)=bin/caravan $(CLUSTERFLAGS)
 
@@ -128,6 +129,7 @@ cluster-kubernetes-stop: cluster-build
 
 cluster-kubernetes-test: cluster-build
 	$(CLUSTER) with kubernetes --name cvktest --image $(AGENTIMAGE)=bin/caravan -- env CARAVAN_TEST_KUBERNETES_IMAGE=$(AGENTIMAGE) $(GO) test -count=1 -v -run OnACluster ./runner/kubernetes
+	$(CLUSTER) with kubernetes --name cvktest --varied 9 -- env CARAVAN_TEST_KUBERNETES=1 $(GO) test -count=1 -v -run PodDecisionsOnACluster ./cmd/caravan
 
 clean:
 	rm -rf bin

@@ -117,6 +117,21 @@ var labelAttributes = map[string]string{
 	"node.kubernetes.io/instance-type": "class", "metadata.name": "name",
 }
 
+// KubernetesLabel is the label that an attribute of a node is read from.
+func KubernetesLabel(attribute string) string {
+	plain := strings.TrimPrefix(attribute, "node.")
+	switch plain {
+	case "name", "unique.name":
+		return "kubernetes.io/hostname"
+	}
+	for label, name := range labelAttributes { // whose other names differ
+		if name == plain {
+			return label
+		}
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(plain, "meta."), "attr.")
+}
+
 // attributeOfLabel is a label as topology.Node knows it.
 func attributeOfLabel(key string) string { return cmp.Or(labelAttributes[key], key) }
 

@@ -32,6 +32,7 @@ const maxLive = 40
 type agreementAnswer struct {
 	Version        int            `json:"version"`
 	Scenario       string         `json:"scenario"`
+	Scheduler      string         `json:"scheduler"` // nomad or kubernetes
 	Cluster        string         `json:"cluster"`
 	Nodes          int            `json:"nodes"`
 	Jobs           int            `json:"jobs"`
@@ -67,8 +68,57 @@ type disagreement struct {
 	Known string `json:"known"`
 }
 
-// A mirror decides beside a server about the same jobs on the same nodes.
+// A tally counts what agrees.
+type tally struct {
+	answer *agreementAnswer
+	worst  map[string]*scorerAnswer
+}
+
+func newTally(scenario, scheduler, address string, nodes, jobs int) tally {
+	return tally{worst: map[string]*scorerAnswer{}, answer: &agreementAnswer{
+		Version: shapeVersion, Scenario: scenario, Scheduler: scheduler, Cluster: address, Nodes: nodes, Jobs: jobs,
+		Scorers: []scorerAnswer{}, Disagreements: []disagreement{},
+	}}
+}
+
+// A held state is what a cluster holds, as Caravan's deciders read it.
+type held struct {
+	state *cluster.State
+	jobs  map[string]cluster.JobID
+	ids   map[string]cluster.AllocID // by the cluster's names
+	names map[cluster.AllocID]string
+}
+
+// hold makes the state of a cluster from its allocations. specs are the jobs
+// that were submitted; one of others holds room, and is never evicted here.
+func hold(fleet *cluster.Fleet, list []runner.Allocation, specs map[string]*workloads.Job, nodes map[string]topology.NodeID) (held, error) {
+	h := held{state: cluster.New(fleet), jobs: map[string]cluster.JobID{}, ids: map[string]cluster.AllocID{}, names: map[cluster.AllocID]string{}}
+	for _, x := range list {
+		of, ok := specs[x.Job]
+		if !ok {
+			of = &workloads.Job{Name: x.ID, Type: workloads.Service, Priority: workloads.MaxPriority, Groups: []workloads.Group{{Name: x.Group, Count: 1, Demand: x.Resources}}}
+		}
+		node, ok := nodes[x.Node]
+		group := slices.IndexFunc(of.Groups, func(g workloads.Group) bool { return g.Name == x.Group })
+		if !ok || group < 0 {
+			return h, fmt.Errorf("allocation %s of %s on %s belongs to nothing that is known", x.ID, x.Group, x.Node)
+		}
+		if _, ok := h.jobs[of.Name]; !ok {
+			h.jobs[of.Name] = h.state.Submit(of)
+		}
+		ask := cluster.NewAsk(&of.Groups[group])
+		a := cluster.Instance(h.jobs[of.Name], of, group, x.Index, node, ask.On(fleet.Machine(node)), nil)
+		a.Client, a.StartedAt = cluster.Running, x.StartedAt
+		id := h.state.Add(a)
+		h.ids[x.ID], h.names[id] = id, x.ID
+	}
+	return h, nil
+}
+
+// A mirror decides beside a Nomad server about the same jobs on the same nodes.
 type mirror struct {
+	tally
+	held    // before one decision
 	backend *nomad.Backend
 	run     string
 	driver  string
@@ -77,15 +127,8 @@ type mirror struct {
 	nodes   map[string]topology.NodeID
 	specs   map[string]*workloads.Job // submitted, settled
 	live    []string                  // names of the jobs on the server, the oldest first
-	answer  *agreementAnswer
-	worst   map[string]*scorerAnswer
-
-	// One decision: the state before it, and the server's names for it.
-	chain *binpack.Chain
-	state *cluster.State
-	plan  *cluster.Plan
-	ids   map[string]cluster.AllocID
-	names map[cluster.AllocID]string
+	chain   *binpack.Chain            // of one decision
+	plan    *cluster.Plan
 }
 
 // compareDecisions submits jobs one by one and compares what the server decides
@@ -100,11 +143,7 @@ func (a *app) compareDecisions(ctx context.Context, b *nomad.Backend, scenario s
 	}
 	m := &mirror{
 		backend: b, run: runner.NewRun("decisions", time.Now(), len(jobs)), fleet: cluster.NewFleet(machines),
-		nodes: map[string]topology.NodeID{}, specs: map[string]*workloads.Job{}, worst: map[string]*scorerAnswer{},
-		answer: &agreementAnswer{
-			Version: shapeVersion, Scenario: scenario, Cluster: b.Address(), Nodes: len(machines), Jobs: len(jobs),
-			Disagreements: []disagreement{},
-		},
+		nodes: map[string]topology.NodeID{}, specs: map[string]*workloads.Job{}, tally: newTally(scenario, "nomad", b.Address(), len(machines), len(jobs)),
 	}
 	if m.driver, err = idleDriver(machines); err != nil {
 		return nil, err
@@ -151,13 +190,13 @@ func idleDriver(machines []topology.Node) (string, error) {
 	return "", errors.New("no driver for tasks that do nothing is on every node (allowed: mock_driver, raw_exec)")
 }
 
-func (m *mirror) finish() *agreementAnswer {
-	for _, name := range slices.Sorted(maps.Keys(m.worst)) {
-		m.answer.Scorers = append(m.answer.Scorers, *m.worst[name])
-		m.answer.ScoresCompared += m.worst[name].Compared
+func (t *tally) finish() *agreementAnswer {
+	for _, name := range slices.Sorted(maps.Keys(t.worst)) {
+		t.answer.Scorers = append(t.answer.Scorers, *t.worst[name])
+		t.answer.ScoresCompared += t.worst[name].Compared
 	}
-	m.answer.Agreement = float64(m.answer.Agreed) / float64(max(1, m.answer.Instances))
-	return m.answer
+	t.answer.Agreement = float64(t.answer.Agreed) / float64(max(1, t.answer.Instances))
+	return t.answer
 }
 
 // decide lets the server and Caravan decide about one job.
@@ -204,37 +243,17 @@ func (m *mirror) withdraw(ctx context.Context, name string) error {
 
 // begin makes the state that the server is in, and starts an evaluation.
 func (m *mirror) begin(ctx context.Context, spec *workloads.Job) error {
-	held, err := m.backend.Allocations(ctx, m.run)
+	list, err := m.backend.Allocations(ctx, m.run)
 	if err != nil {
 		return err
 	}
-	state := cluster.New(m.fleet)
-	m.state = state
-	jobs := map[string]cluster.JobID{}
-	m.ids, m.names = map[string]cluster.AllocID{}, map[cluster.AllocID]string{}
-	for _, h := range held {
-		of, ok := m.specs[h.Job]
-		if !ok { // a job of others: it holds room, and is never evicted here
-			of = &workloads.Job{Name: h.ID, Type: workloads.Service, Priority: workloads.MaxPriority, Groups: []workloads.Group{{Name: h.Group, Count: 1, Demand: h.Resources}}}
-		}
-		node, ok := m.nodes[h.Node]
-		group := slices.IndexFunc(of.Groups, func(g workloads.Group) bool { return g.Name == h.Group })
-		if !ok || group < 0 {
-			return fmt.Errorf("allocation %s of %s on %s belongs to nothing that is known", h.ID, h.Group, h.Node)
-		}
-		if _, ok := jobs[of.Name]; !ok {
-			jobs[of.Name] = state.Submit(of)
-		}
-		ask := cluster.NewAsk(&of.Groups[group])
-		a := cluster.Instance(jobs[of.Name], of, group, h.Index, node, ask.On(m.fleet.Machine(node)), nil)
-		a.Client = cluster.Running
-		id := state.Add(a)
-		m.ids[h.ID], m.names[id] = id, h.ID
+	if m.held, err = hold(m.fleet, list, m.specs, m.nodes); err != nil {
+		return err
 	}
-	id := state.Submit(spec)
+	id := m.state.Submit(spec)
 	m.plan = &cluster.Plan{Job: id, Priority: spec.Priority, AllAtOnce: spec.AllAtOnce}
 	m.chain = binpack.NewChain(m.fleet, m.config)
-	m.chain.Begin(cluster.View{State: state, Plan: m.plan}, id, spec, 1)
+	m.chain.Begin(cluster.View{State: m.state, Plan: m.plan}, id, spec, 1)
 	return nil
 }
 
@@ -280,8 +299,8 @@ func (m *mirror) refused(spec *workloads.Job, g int, why string) {
 	m.disagree(spec, g, -1, "no node", m.fleet.Machine(d.Node).Node.Name, reason, known)
 }
 
-func (m *mirror) disagree(spec *workloads.Job, g, index int, server, caravan, reason, known string) {
-	m.answer.Disagreements = append(m.answer.Disagreements, disagreement{
+func (t *tally) disagree(spec *workloads.Job, g, index int, server, caravan, reason, known string) {
+	t.answer.Disagreements = append(t.answer.Disagreements, disagreement{
 		Job: spec.Name, Group: spec.Groups[g].Name, Index: index, Server: server, Caravan: caravan, Reason: reason, Known: known,
 	})
 }
@@ -368,11 +387,11 @@ func (m *mirror) scores(p nomad.Placed, e solver.Explanation) (reason string) {
 }
 
 // note keeps the worst difference of a scorer.
-func (m *mirror) note(scorer string, difference float64) float64 {
-	w, ok := m.worst[scorer]
+func (t *tally) note(scorer string, difference float64) float64 {
+	w, ok := t.worst[scorer]
 	if !ok {
 		w = &scorerAnswer{Scorer: scorer}
-		m.worst[scorer] = w
+		t.worst[scorer] = w
 	}
 	w.Compared++
 	w.Worst = max(w.Worst, math.Abs(difference))

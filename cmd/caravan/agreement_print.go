@@ -9,14 +9,20 @@ import (
 	"math/rand/v2"
 	"strconv"
 
+	"caravan/scenarios"
+	"caravan/topology"
 	"caravan/workloads"
 )
 
 // validateDecisions compares the decisions about the scenario's jobs, and about
 // random ones, with those of a real server.
 func (a *app) validateDecisions(ctx context.Context, f *validateFlags, arg string) error {
-	if f.cluster.value != "nomad" {
-		return badInput(fmt.Errorf("--decisions: found --cluster %q, allowed: nomad", f.cluster.value))
+	deciders := map[string]func(context.Context, *validateFlags, *scenarios.Scenario) (*agreementAnswer, error){
+		"nomad": a.nomadDecisions, "kubernetes": a.kubernetesDecisions,
+	}
+	decide, ok := deciders[f.cluster.value]
+	if !ok {
+		return badInput(fmt.Errorf("--decisions: found --cluster %q, allowed: nomad, kubernetes", f.cluster.value))
 	}
 	if f.random < 0 || f.preempt < 0 {
 		return badInput(fmt.Errorf("--random-jobs, --preemption-cases: found %d and %d, allowed: 0 or more", f.random, f.preempt))
@@ -25,30 +31,7 @@ func (a *app) validateDecisions(ctx context.Context, f *validateFlags, arg strin
 	if err != nil {
 		return err
 	}
-	b, err := f.nomad(a)
-	if err != nil {
-		return err
-	}
-	machines, err := b.Machines(ctx)
-	if err != nil {
-		return err
-	}
-	if len(machines) == 0 {
-		return fmt.Errorf("the cluster at %s has no node that takes work", b.Address())
-	}
-	var jobs []workloads.Job
-	if s.Workload != nil {
-		jobs = append(jobs, s.Workload.Jobs...)
-	}
-	rng := rand.New(rand.NewPCG(s.Seed, 0x6465636964650a))
-	jobs = append(jobs, randomJobs(rng, machines, f.random)...)
-	for _, list := range preemptionJobs(rng, machines, f.preempt) {
-		jobs = append(jobs, list...)
-	}
-	if len(jobs) == 0 {
-		return badInput(errors.New("the scenario has no jobs to decide about, and --random-jobs asks for none"))
-	}
-	answer, err := a.compareDecisions(ctx, b, s.Name, jobs)
+	answer, err := decide(ctx, f, s)
 	if err != nil {
 		return err
 	}
@@ -60,6 +43,54 @@ func (a *app) validateDecisions(ctx context.Context, f *validateFlags, arg strin
 	}
 	return nil
 }
+
+// nomadDecisions compares with the Nomad server that the environment names.
+func (a *app) nomadDecisions(ctx context.Context, f *validateFlags, s *scenarios.Scenario) (*agreementAnswer, error) {
+	b, err := f.nomad(a)
+	if err != nil {
+		return nil, err
+	}
+	machines, err := b.Machines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := f.decided(s, machines, b.Address(), nil)
+	if err != nil {
+		return nil, err
+	}
+	return a.compareDecisions(ctx, b, s.Name, jobs)
+}
+
+// decided are the jobs to decide about: the scenario's, then random ones, which
+// adapt, unless nil, changes to what the scheduler knows, then the cases of
+// eviction.
+func (f *validateFlags) decided(s *scenarios.Scenario, machines []topology.Node, address string, adapt func(*rand.Rand, *workloads.Job)) ([]workloads.Job, error) {
+	if len(machines) == 0 {
+		return nil, fmt.Errorf("the cluster at %s has no node that takes work", address)
+	}
+	var jobs []workloads.Job
+	if s.Workload != nil {
+		jobs = append(jobs, s.Workload.Jobs...)
+	}
+	rng := rand.New(rand.NewPCG(s.Seed, 0x6465636964650a))
+	random := randomJobs(rng, machines, f.random)
+	for i := range random {
+		if adapt != nil {
+			adapt(rng, &random[i])
+		}
+	}
+	jobs = append(jobs, random...)
+	for _, list := range preemptionJobs(rng, machines, f.preempt) {
+		jobs = append(jobs, list...)
+	}
+	if len(jobs) == 0 {
+		return nil, badInput(errors.New("the scenario has no jobs to decide about, and --random-jobs asks for none"))
+	}
+	return jobs, nil
+}
+
+// announced is how a scheduler says what it does beside doing it.
+var announced = map[string]string{"nomad": "The server's dry run foretold", "kubernetes": "The scheduler's events tell the same of"}
 
 func (a *app) printAgreement(d *agreementAnswer, format string) error {
 	switch format {
@@ -78,7 +109,7 @@ func (a *app) printAgreement(d *agreementAnswer, format string) error {
 	out := func(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
 	out("%s: %d jobs on %d nodes of %s\n\n", d.Scenario, d.Jobs, d.Nodes, d.Cluster)
 	out("Of %d decisions, %d agree (%.1f %%); of these both refused %d.\n", d.Instances, d.Agreed, 100*d.Agreement, d.Unplaced)
-	out("Of %d placements that evicted others, %d evict the same. The server's dry run foretold %d of %d jobs.\n\n", d.Preemptions, d.SameEvictions, d.PlansKept, d.Jobs)
+	out("Of %d placements that evicted others, %d evict the same. %s %d of %d jobs.\n\n", d.Preemptions, d.SameEvictions, announced[d.Scheduler], d.PlansKept, d.Jobs)
 	g := grid{header: []string{"scorer", "compared", "largest difference"}, numbers: []int{1, 2}}
 	for _, s := range d.Scorers {
 		g.add(s.Scorer, strconv.Itoa(s.Compared), strconv.FormatFloat(s.Worst, 'g', 2, 64))

@@ -29,6 +29,7 @@ type validateFlags struct {
 	tolerance  percent
 	figures    string
 	decisions  bool
+	scoreLog   string
 	random     int
 	preempt    int
 	figure     string
@@ -69,7 +70,8 @@ prediction is made with those; --calibrated takes them from a file instead.`,
 	cmd.Flags().BoolVar(&f.calibrate, "calibrate", false, "measure the model's parameters first, on other requests")
 	cmd.Flags().StringVar(&f.calibrated, "calibrated", "", "predict with the parameters of this `scenario`, as caravan calibrate writes it")
 	cmd.Flags().Var(&f.tolerance, "tolerance", "exit with 3 when a pipeline's mean, p50, p95 or throughput is further off than this, such as 10%")
-	cmd.Flags().BoolVar(&f.decisions, "decisions", false, "submit the scenario's jobs one by one to --cluster nomad, and compare where its scheduler puts them, the scores and the evictions")
+	cmd.Flags().BoolVar(&f.decisions, "decisions", false, "submit the scenario's jobs one by one to --cluster nomad or kubernetes, and compare where its scheduler puts them, the scores, refusals and evictions")
+	cmd.Flags().StringVar(&f.scoreLog, "scheduler-log", "", "with --decisions on kubernetes: `file` that kube-scheduler logs its scores to (--vmodule=schedule_one=10), which are compared too")
 	cmd.Flags().IntVar(&f.random, "random-jobs", 0, "with --decisions: this `number` of random jobs in addition")
 	cmd.Flags().IntVar(&f.preempt, "preemption-cases", 0, "with --decisions: this `number` of nodes filled and then asked for room in addition")
 	cmd.Flags().StringVar(&f.figure, "figure", "", "draw predicted against measured latencies, as a .pdf, .svg, .png, .csv or .tex `file`")

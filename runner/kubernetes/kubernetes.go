@@ -208,9 +208,14 @@ func (b *Backend) await(ctx context.Context, p *runner.Plan) error {
 // until asks again until done says so, and returns its error; when patience
 // ends, its last one.
 func (b *Backend) until(ctx context.Context, ask func() (done bool, err error)) error {
+	return b.every(ctx, 200*time.Millisecond, ask)
+}
+
+// every is until with another pause between questions.
+func (b *Backend) every(ctx context.Context, pause time.Duration, ask func() (done bool, err error)) error {
 	ctx, stop := context.WithTimeout(ctx, b.o.Patience)
 	defer stop()
-	tick := time.NewTicker(200 * time.Millisecond)
+	tick := time.NewTicker(pause)
 	defer tick.Stop()
 	for {
 		done, err := ask()
@@ -335,7 +340,8 @@ func (b *Backend) Addresses(ctx context.Context, run string) (map[string]runner.
 	return at, nil
 }
 
-// Stop ends the pods of a run and waits for their end.
+// Stop ends the pods of a run and waits for their end. Those of compared
+// decisions have nothing else to leave behind.
 func (b *Backend) Stop(ctx context.Context, run string) error {
 	deployments := b.client.Deployments(b.namespace)
 	list, err := deployments.List(ctx, selected(run))
@@ -347,6 +353,9 @@ func (b *Backend) Stop(ctx context.Context, run string) error {
 		if err := deployments.Scale(ctx, name, 0); err != nil {
 			return fmt.Errorf("stop %s: %w", name, err)
 		}
+	}
+	if err := b.endDecisions(ctx, run); err != nil {
+		return err
 	}
 	return b.until(ctx, func() (bool, error) {
 		pods, err := b.client.Pods(b.namespace).List(ctx, selected(run))
@@ -396,6 +405,16 @@ func (b *Backend) Clean(ctx context.Context, run string) ([]string, error) {
 	}
 	for _, m := range maps.Items {
 		note("config map", m.Name, b.client.ConfigMaps(b.namespace).Delete(ctx, m.Name))
+	}
+	classes, err := b.client.SchedulingV1().PriorityClasses().List(ctx, selected(run))
+	if apierrors.IsForbidden(err) { // who may not see them made none
+		return gone, errors.Join(faults...)
+	}
+	if err != nil {
+		return gone, err
+	}
+	for _, c := range classes.Items {
+		note("priority class", c.Name, b.client.SchedulingV1().PriorityClasses().Delete(ctx, c.Name, metav1.DeleteOptions{}))
 	}
 	return gone, errors.Join(faults...)
 }

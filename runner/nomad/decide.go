@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"caravan/runner"
 	"caravan/topology"
 	"caravan/workloads"
 )
@@ -87,19 +88,9 @@ func (b *Backend) Scheduling(ctx context.Context) (spread bool, preempts []workl
 	return c.SchedulerAlgorithm == api.SchedulerAlgorithmSpread, preempts, nil
 }
 
-// An Allocation is one instance that holds room on a node.
-type Allocation struct {
-	ID    string
-	Job   string // name of the submitted job; empty for a job of others
-	Group string
-	Index int
-	Node  string
-	topology.Resources
-}
-
 // Allocations lists what holds room, in the order of its creation: all that its
 // node has not reported as ended (scheduler/context.go, ProposedAllocs).
-func (b *Backend) Allocations(ctx context.Context, run string) ([]Allocation, error) {
+func (b *Backend) Allocations(ctx context.Context, run string) ([]runner.Allocation, error) {
 	q := query(ctx)
 	q.Params = map[string]string{"resources": "true"}
 	stubs, _, err := b.client.Allocations().List(q)
@@ -109,13 +100,13 @@ func (b *Backend) Allocations(ctx context.Context, run string) ([]Allocation, er
 	slices.SortFunc(stubs, func(x, y *api.AllocationListStub) int {
 		return cmp.Or(cmp.Compare(x.CreateIndex, y.CreateIndex), cmp.Compare(x.Name, y.Name))
 	})
-	var list []Allocation
+	var list []runner.Allocation
 	for _, s := range stubs {
 		switch s.ClientStatus {
 		case api.AllocClientStatusComplete, api.AllocClientStatusFailed, api.AllocClientStatusLost:
 			continue
 		}
-		a := Allocation{ID: s.ID, Group: s.TaskGroup, Index: indexOf(s.Name), Node: s.NodeName}
+		a := runner.Allocation{ID: s.ID, Group: s.TaskGroup, Index: indexOf(s.Name), Node: s.NodeName}
 		if name, ok := strings.CutPrefix(s.JobID, decisionPrefix(run)); ok {
 			a.Job = name
 		}
@@ -163,15 +154,8 @@ type Placed struct {
 	Group   string
 	Index   int
 	Node    string
-	Scores  []NodeScore // best first, at most five
-	Evicted []string    // IDs of the allocations that had to leave
-}
-
-// A NodeScore is what the scorers gave to a node, by their names.
-type NodeScore struct {
-	Node  string
-	Final float64
-	Parts map[string]float64
+	Scores  []runner.NodeScore // best first, at most five
+	Evicted []string           // IDs of the allocations that had to leave
 }
 
 // Submit asks the server for a dry run of the job, registers it, and returns
@@ -269,7 +253,7 @@ func (b *Backend) placed(ctx context.Context, eval string) ([]Placed, error) {
 		p := Placed{ID: a.ID, Group: a.TaskGroup, Index: indexOf(a.Name), Node: a.NodeName, Evicted: a.PreemptedAllocations}
 		if a.Metrics != nil {
 			for _, m := range a.Metrics.ScoreMetaData {
-				p.Scores = append(p.Scores, NodeScore{Node: names[m.NodeID], Final: m.NormScore, Parts: m.Scores})
+				p.Scores = append(p.Scores, runner.NodeScore{Node: names[m.NodeID], Final: m.NormScore, Parts: m.Scores})
 			}
 		}
 		list = append(list, p)

@@ -57,7 +57,15 @@ type Decision struct {
 // candidate is a node with room.
 type candidate struct {
 	Decision
-	parts [5]float64 // of the plugins in the order above
+	parts [len(plugins)]float64 // of 100, before they are weighed
+}
+
+// plugins are those that score, with their weights.
+var plugins = [5]struct {
+	name   string
+	weight float64
+}{
+	{"NodeResourcesFit", 1}, {"NodeResourcesBalancedAllocation", 1}, {"NodeAffinity", 2}, {"TaintToleration", 3}, {"PodTopologySpread", 2},
 }
 
 // Select chooses a node for one instance of a group: of the nodes that rules
@@ -82,7 +90,8 @@ func (s *Scheduler) Select(spec *workloads.Job, group int, only []topology.NodeI
 		s.start = (s.start + k) % n
 	}
 	if len(found) > 0 {
-		return s.best(spec, group, found), true
+		s.score(spec, group, found)
+		return s.best(found), true
 	}
 	if !preempt {
 		return Decision{Node: topology.None}, false
@@ -217,18 +226,26 @@ func (s *Scheduler) fits(ask *cluster.Ask, n topology.NodeID, staying []*cluster
 	return d, true
 }
 
-// best scores the candidates and draws one of the highest.
-func (s *Scheduler) best(spec *workloads.Job, group int, found []candidate) Decision {
+// score asks every plugin about the candidates.
+func (s *Scheduler) score(spec *workloads.Job, group int, found []candidate) {
 	for i := range found {
 		c := &found[i]
 		c.parts[0], c.parts[1] = s.resources(c.Node, c.Held)
 	}
 	s.affinities(spec, group, found)
 	s.spreads(spec, group, found)
+	for i := range found {
+		c := &found[i]
+		for k, p := range plugins {
+			c.Score += p.weight * c.parts[k]
+		}
+	}
+}
+
+// best draws one of the highest scores.
+func (s *Scheduler) best(found []candidate) Decision {
 	best, equals := 0, 0
 	for i := range found {
-		p := found[i].parts
-		found[i].Score = p[0] + p[1] + 2*p[2] + 3*p[3] + 2*p[4]
 		switch {
 		case equals == 0 || found[i].Score > found[best].Score:
 			best, equals = i, 1
@@ -251,24 +268,23 @@ const mostScore = 100
 func (s *Scheduler) resources(n topology.NodeID, held cluster.Amount) (least, balanced float64) {
 	m := s.fleet.Machine(n)
 	after := s.view.Free(n).Less(held)
-	var free []float64
-	if m.ScaleCPU > 0 {
-		free = append(free, float64(after.CPU)/m.ScaleCPU)
+	var used []float64
+	add := func(free, of float64) {
+		if of > 0 {
+			least += math.Trunc(free * mostScore / of) // of integers, exactly
+			used = append(used, min(1, (of-free)/of))
+		}
 	}
-	if m.ScaleMemory > 0 {
-		free = append(free, float64(after.Memory)/m.ScaleMemory)
-	}
-	if len(free) == 0 {
+	add(float64(after.CPU), m.ScaleCPU)
+	add(float64(after.Memory), m.ScaleMemory)
+	if len(used) == 0 {
 		return 0, mostScore
 	}
-	for _, f := range free {
-		least += math.Trunc(f * mostScore)
-	}
 	deviation := 0.0
-	if len(free) == 2 {
-		deviation = math.Abs(free[0]-free[1]) / 2
+	if len(used) == 2 {
+		deviation = math.Abs((used[0] - used[1]) / 2)
 	}
-	return math.Trunc(least / float64(len(free))), math.Trunc((1 - deviation) * mostScore)
+	return math.Trunc(least / float64(len(used))), math.Trunc((1 - deviation) * mostScore)
 }
 
 // affinities are NodeAffinity, the weights that hold scaled so that the
@@ -306,39 +322,61 @@ func (s *Scheduler) affinities(spec *workloads.Job, group int, found []candidate
 }
 
 // spreads is PodTopologySpread: for every spread the number of instances of the
-// group on nodes of the candidate's value, times ln(values + 2), the sum turned
-// around so that the least crowded has 100 (podtopologyspread/scoring.go).
+// group on nodes of the candidate's value, times ln(values of candidates + 2),
+// the sum turned around so that the least crowded has 100. Candidates without
+// one of the attributes have 0 (podtopologyspread/scoring.go).
 func (s *Scheduler) spreads(spec *workloads.Job, group int, found []candidate) {
 	all := append(append([]workloads.Spread{}, spec.Spreads...), spec.Groups[group].Spreads...)
 	if len(all) == 0 {
 		return
 	}
-	for _, spread := range all {
+	value := func(k int, n topology.NodeID) string {
+		v, _ := s.fleet.Machine(n).Node.Attribute(all[k].Attribute)
+		return v
+	}
+	scored := func(n topology.NodeID) bool {
+		for k := range all {
+			if _, ok := s.fleet.Machine(n).Node.Attribute(all[k].Attribute); !ok {
+				return false
+			}
+		}
+		return true
+	}
+	for k := range all {
 		count := map[string]int{}
-		value := func(n topology.NodeID) string {
-			v, _ := s.fleet.Machine(n).Node.Attribute(spread.Attribute)
-			return v
-		}
 		for i := range found {
-			count[value(found[i].Node)] = 0
+			if scored(found[i].Node) {
+				count[value(k, found[i].Node)] = 0
+			}
 		}
-		s.peers(group, func(n topology.NodeID) bool { count[value(n)]++; return true })
+		s.peers(group, func(n topology.NodeID) bool {
+			v := value(k, n)
+			if _, ok := count[v]; ok && scored(n) {
+				count[v]++
+			}
+			return true
+		})
 		weight := math.Log(float64(len(count) + 2))
 		for i := range found {
-			found[i].parts[4] += float64(count[value(found[i].Node)]) * weight
+			found[i].parts[4] += float64(count[value(k, found[i].Node)]) * weight
 		}
 	}
 	least, most := math.Inf(1), 0.0
 	for i := range found {
-		found[i].parts[4] = math.Round(found[i].parts[4])
-		least, most = min(least, found[i].parts[4]), max(most, found[i].parts[4])
+		if scored(found[i].Node) {
+			found[i].parts[4] = math.Round(found[i].parts[4])
+			least, most = min(least, found[i].parts[4]), max(most, found[i].parts[4])
+		}
 	}
 	for i := range found {
 		p := &found[i].parts[4]
-		if most == 0 {
+		switch {
+		case !scored(found[i].Node):
+			*p = 0
+		case most == 0:
 			*p = mostScore
-			continue
+		default:
+			*p = math.Trunc(mostScore * (most + least - *p) / most)
 		}
-		*p = math.Trunc(mostScore * (most + least - *p) / most)
 	}
 }

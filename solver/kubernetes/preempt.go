@@ -135,30 +135,36 @@ func (s *Scheduler) budgets(list []*cluster.Allocation) (violating, others []*cl
 	return violating, others
 }
 
+// harm is what a node's victims cost, in the order in which it is compared
+// (preemption.go, pickOneNodeForPreemption).
+type harm struct{ violations, top, sum, count, start int64 }
+
+// harmOf is that of victims in order of importance, of which there is one.
+func harmOf(v *Victims) harm {
+	h := harm{violations: int64(v.Violations), top: int64(v.Evict[0].Priority()), count: int64(len(v.Evict)), start: math.MinInt64}
+	for _, a := range v.Evict {
+		h.sum += int64(a.Priority()) + math.MaxInt32 + 1 // so that more victims always sum up to more
+		if int64(a.Priority()) == h.top {
+			h.start = max(h.start, -int64(startOf(a)))
+		}
+	}
+	return h
+}
+
+func (h harm) compare(x harm) int {
+	return cmp.Or(cmp.Compare(h.violations, x.violations), cmp.Compare(h.top, x.top), cmp.Compare(h.sum, x.sum),
+		cmp.Compare(h.count, x.count), cmp.Compare(h.start, x.start))
+}
+
 // Pick is the candidate that does least harm: the fewest violated budgets, then
 // the lowest top priority, the smallest sum of priorities, the fewest victims,
-// the latest start of the earliest among those of the top priority, the first
-// (preemption.go, pickOneNodeForPreemption). Evict must be in order of
-// importance, and not empty.
+// the latest start of the earliest among those of the top priority, the first.
+// Evict must be in order of importance, and not empty.
 func Pick(found []Victims) *Victims {
-	type harm struct{ violations, top, sum, count, start int64 }
-	of := func(v *Victims) harm {
-		h := harm{violations: int64(v.Violations), top: int64(v.Evict[0].Priority()), count: int64(len(v.Evict)), start: math.MinInt64}
-		for _, a := range v.Evict {
-			h.sum += int64(a.Priority()) + math.MaxInt32 + 1 // so that more victims always sum up to more
-			if int64(a.Priority()) == h.top {
-				h.start = max(h.start, -int64(startOf(a)))
-			}
-		}
-		return h
-	}
 	best := 0
-	least := of(&found[0])
-	for i := 1; i < len(found); i++ {
-		h := of(&found[i])
-		if cmp.Or(cmp.Compare(h.violations, least.violations), cmp.Compare(h.top, least.top), cmp.Compare(h.sum, least.sum),
-			cmp.Compare(h.count, least.count), cmp.Compare(h.start, least.start)) < 0 {
-			best, least = i, h
+	for i := range found {
+		if harmOf(&found[i]).compare(harmOf(&found[best])) < 0 {
+			best = i
 		}
 	}
 	return &found[best]
