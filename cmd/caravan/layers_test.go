@@ -68,7 +68,7 @@ var mayImport = map[string][]string{
 	"runner/queue":       {"runner/sweep"},
 	"runner/queue/*":     {},
 	"runner/launch":      {"topology", "runner/kubernetes/api"},
-	"runner/kubernetes":  {"topology", "runner", "runner/agent", "runner/kubernetes/api"},
+	"runner/kubernetes":  {"topology", "workloads", "runner", "runner/agent", "runner/kubernetes/api"},
 	"runner/*":           {"topology", "workloads", "workloads/placement", "results", "runner", "runner/agent"},
 	"workloads/arrivals": {"topology", "workloads", "sim/des"},
 

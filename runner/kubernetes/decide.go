@@ -14,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"caravan/runner"
 	"caravan/topology"
@@ -42,7 +41,7 @@ type Decisions struct {
 // Decide reads the nodes, all of which must be ready and take pods, so that the
 // scheduler and who reads this see the same.
 func (b *Backend) Decide(ctx context.Context, run string) (*Decisions, error) {
-	list, err := b.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	list, err := b.client.Nodes().List(ctx, "")
 	if err != nil {
 		return nil, fmt.Errorf("nodes of %s: %w", b.address, err)
 	}
@@ -135,9 +134,9 @@ func (d *Decisions) className(priority int) string {
 func (d *Decisions) Prepare(ctx context.Context, priorities []int) error {
 	last := 0
 	for _, p := range priorities {
-		_, err := d.b.client.SchedulingV1().PriorityClasses().Create(ctx, &schedulingv1.PriorityClass{
+		_, err := d.b.client.PriorityClasses().Create(ctx, &schedulingv1.PriorityClass{
 			ObjectMeta: meta(d.run, d.className(p), ""), Value: ownPriority(p),
-		}, metav1.CreateOptions{})
+		})
 		if err != nil && !apierrors.IsAlreadyExists(err) {
 			return fmt.Errorf("priority class of %d: %w", p, err)
 		}
@@ -149,21 +148,21 @@ func (d *Decisions) Prepare(ctx context.Context, priorities []int) error {
 		return err
 	}
 	return d.b.until(ctx, func() (bool, error) {
-		_, err := d.pods().Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+		err := d.pods().Rehearse(ctx, pod)
 		return !apierrors.IsForbidden(err), err
 	})
 }
 
 // Allocations lists the pods that hold room, the first started first.
 func (d *Decisions) Allocations(ctx context.Context) ([]runner.Allocation, error) {
-	list, err := d.b.client.CoreV1().Pods("").List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName!="})
+	list, err := d.b.client.Pods("").Find(ctx, "", "spec.nodeName!=")
 	if err != nil {
 		return nil, fmt.Errorf("pods of %s: %w", d.b.address, err)
 	}
 	var out []runner.Allocation
 	for i := range list.Items {
 		p := &list.Items[i]
-		if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+		if p.Spec.NodeName == "" || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
 			continue
 		}
 		a := runner.Allocation{ID: string(p.UID), Node: p.Spec.NodeName, Resources: requests(p)}
@@ -232,20 +231,19 @@ func (d *Decisions) Withdraw(ctx context.Context, job string) error {
 
 // endDecisions deletes the pods of compared decisions of a run, or of any.
 func (b *Backend) endDecisions(ctx context.Context, run string) error {
-	selector := selected(run).LabelSelector + "," + jobLabel
-	list, err := b.client.CoreV1().Pods(b.namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
-	if err != nil || len(list.Items) == 0 {
-		return err
-	}
-	return b.deletePods(ctx, selector)
+	return b.deletePods(ctx, selected(run)+","+jobLabel)
 }
 
-// deletePods deletes pods at once, whether or not their node answers.
+// deletePods deletes pods, which their specification lets go at once.
 func (b *Backend) deletePods(ctx context.Context, selector string) error {
-	at := metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))}
-	err := b.client.CoreV1().Pods(b.namespace).DeleteCollection(ctx, at, metav1.ListOptions{LabelSelector: selector})
+	list, err := b.client.Pods(b.namespace).List(ctx, selector)
 	if err != nil {
-		return fmt.Errorf("delete pods %s: %w", selector, err)
+		return fmt.Errorf("pods of %s: %w", b.address, err)
+	}
+	for i := range list.Items {
+		if err := b.client.Pods(b.namespace).Delete(ctx, list.Items[i].Name); err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("delete pod %s: %w", list.Items[i].Name, err)
+		}
 	}
 	return nil
 }

@@ -11,7 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes/fake"
 
 	"caravan/topology"
 	"caravan/workloads"
@@ -38,7 +37,11 @@ var (
 
 func decisions(t *testing.T) *Decisions {
 	t.Helper()
-	b := newBackend(Options{Image: "nothing:1"}, fake.NewClientset(node("b", "z2", video), node("a", "z1", spot)), "lab", "")
+	b, _ := backend(t)
+	for _, n := range []*corev1.Node{node("b", "z2", video), node("a", "z1", spot)} {
+		_, err := b.client.Nodes().Create(t.Context(), n)
+		require.NoError(t, err)
+	}
 	d, err := b.Decide(t.Context(), "r")
 	require.NoError(t, err)
 	return d
@@ -70,8 +73,10 @@ func TestNodesAreReadAsManifestsAre(t *testing.T) {
 func TestNodesThatTakeNoPodsAreRefused(t *testing.T) {
 	n := node("a", "z1")
 	n.Spec.Unschedulable = true
-	b := newBackend(Options{Image: "nothing:1"}, fake.NewClientset(n), "lab", "")
-	_, err := b.Decide(t.Context(), "r")
+	b, _ := backend(t)
+	_, err := b.client.Nodes().Create(t.Context(), n)
+	require.NoError(t, err)
+	_, err = b.Decide(t.Context(), "r")
 	assert.ErrorContains(t, err, "node a takes no pods")
 }
 

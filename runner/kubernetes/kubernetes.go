@@ -406,7 +406,7 @@ func (b *Backend) Clean(ctx context.Context, run string) ([]string, error) {
 	for _, m := range maps.Items {
 		note("config map", m.Name, b.client.ConfigMaps(b.namespace).Delete(ctx, m.Name))
 	}
-	classes, err := b.client.SchedulingV1().PriorityClasses().List(ctx, selected(run))
+	classes, err := b.client.PriorityClasses().List(ctx, selected(run))
 	if apierrors.IsForbidden(err) { // who may not see them made none
 		return gone, errors.Join(faults...)
 	}
@@ -414,7 +414,7 @@ func (b *Backend) Clean(ctx context.Context, run string) ([]string, error) {
 		return gone, err
 	}
 	for _, c := range classes.Items {
-		note("priority class", c.Name, b.client.SchedulingV1().PriorityClasses().Delete(ctx, c.Name, metav1.DeleteOptions{}))
+		note("priority class", c.Name, b.client.PriorityClasses().Delete(ctx, c.Name))
 	}
 	return gone, errors.Join(faults...)
 }

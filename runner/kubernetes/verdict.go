@@ -10,11 +10,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	typedv1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"caravan/runner"
+	"caravan/runner/kubernetes/api"
 	"caravan/workloads"
 )
 
@@ -42,7 +41,7 @@ func (d *Decisions) Submit(ctx context.Context, j *workloads.Job, group, index i
 	if err != nil {
 		return v, err
 	}
-	pod, err := d.pods().Create(ctx, wanted, metav1.CreateOptions{})
+	pod, err := d.pods().Create(ctx, wanted)
 	if err != nil {
 		return v, fmt.Errorf("pod of job %q: %w", j.Name, err)
 	}
@@ -72,7 +71,7 @@ func (d *Decisions) Submit(ctx context.Context, j *workloads.Job, group, index i
 func (d *Decisions) decided(ctx context.Context, pod *corev1.Pod) (*corev1.Pod, error) {
 	err := d.b.every(ctx, podTick, func() (bool, error) {
 		var err error
-		if pod, err = d.pods().Get(ctx, pod.Name, metav1.GetOptions{}); err != nil {
+		if pod, err = d.pods().Get(ctx, pod.Name); err != nil {
 			return true, err
 		}
 		if pod.Spec.NodeName != "" || refusal(pod) != "" && pod.Status.NominatedNodeName == "" {
@@ -101,7 +100,7 @@ func (d *Decisions) refused(ctx context.Context, pod *corev1.Pod, v *Verdict) er
 		return err
 	}
 	v.Told, v.Reasons = told, parseReasons(v.Message)
-	err = d.pods().Delete(ctx, pod.Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64(0))})
+	err = d.pods().Delete(ctx, pod.Name)
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
@@ -147,11 +146,11 @@ const eventPatience = 3 * time.Second
 
 // event waits for an event of the scheduler about a pod.
 func (d *Decisions) event(ctx context.Context, pod *corev1.Pod, reason string, tells func(note string) bool) (found bool, err error) {
-	about := metav1.ListOptions{FieldSelector: fields.Set{"involvedObject.uid": string(pod.UID), "reason": reason}.String()}
+	about := fields.Set{"involvedObject.uid": string(pod.UID), "reason": reason}.String()
 	short, stop := context.WithTimeout(ctx, eventPatience)
 	defer stop()
 	failed := d.b.every(short, podTick, func() (bool, error) {
-		list, err := d.b.client.CoreV1().Events(d.b.namespace).List(ctx, about)
+		list, err := d.b.client.Events(d.b.namespace).Find(ctx, "", about)
 		if err != nil {
 			return true, err
 		}
@@ -166,7 +165,9 @@ func (d *Decisions) event(ctx context.Context, pod *corev1.Pod, reason string, t
 	return found, failed
 }
 
-func (d *Decisions) pods() typedv1.PodInterface { return d.b.client.CoreV1().Pods(d.b.namespace) }
+func (d *Decisions) pods() api.Kind[*corev1.Pod, *corev1.PodList] {
+	return d.b.client.Pods(d.b.namespace)
+}
 
 // untolerated begins the reason of nodes whose taints are not tolerated;
 // releases go on differently.

@@ -14,6 +14,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -35,8 +36,8 @@ type Client struct {
 	Address   string // of the API
 	Namespace string // of the context, in which objects are made
 
-	config            *rest.Config
-	core, apps, batch rest.Interface
+	config                        *rest.Config
+	core, apps, batch, scheduling rest.Interface
 }
 
 // Open makes the client of a context of the kubeconfig, the current one when
@@ -64,7 +65,7 @@ func Open(name string) (*Client, error) {
 func (c *Client) connect() error {
 	known := runtime.NewScheme()
 	metav1.AddToGroupVersion(known, schema.GroupVersion{Version: "v1"})
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, appsv1.AddToScheme, batchv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, appsv1.AddToScheme, batchv1.AddToScheme, schedulingv1.AddToScheme} {
 		if err := add(known); err != nil {
 			return err
 		}
@@ -82,6 +83,7 @@ func (c *Client) connect() error {
 		{&c.core, "/api", corev1.SchemeGroupVersion},
 		{&c.apps, "/apis", appsv1.SchemeGroupVersion},
 		{&c.batch, "/apis", batchv1.SchemeGroupVersion},
+		{&c.scheduling, "/apis", schedulingv1.SchemeGroupVersion},
 	} {
 		of := rest.CopyConfig(c.config)
 		of.APIPath, of.GroupVersion, of.RateLimiter = group.path, &group.version, limit
@@ -156,6 +158,16 @@ func (c *Client) Jobs(namespace string) Kind[*batchv1.Job, *batchv1.JobList] {
 	return kind[batchv1.Job, batchv1.JobList](c.batch, namespace, "jobs")
 }
 
+// Events are what happened to objects of a namespace.
+func (c *Client) Events(namespace string) Kind[*corev1.Event, *corev1.EventList] {
+	return kind[corev1.Event, corev1.EventList](c.core, namespace, "events")
+}
+
+// PriorityClasses are the names of pods' priorities.
+func (c *Client) PriorityClasses() Kind[*schedulingv1.PriorityClass, *schedulingv1.PriorityClassList] {
+	return kind[schedulingv1.PriorityClass, schedulingv1.PriorityClassList](c.scheduling, "", "priorityclasses")
+}
+
 // at directs a request to this kind.
 func (k Kind[T, L]) at(r *rest.Request) *rest.Request {
 	return r.NamespaceIfScoped(k.namespace, k.namespace != "").Resource(k.path)
@@ -169,10 +181,18 @@ func (k Kind[T, L]) Get(ctx context.Context, name string) (T, error) {
 
 // List reads the objects whose labels meet a selector, all when it is empty.
 func (k Kind[T, L]) List(ctx context.Context, selector string) (L, error) {
+	return k.Find(ctx, selector, "")
+}
+
+// Find reads the objects whose labels, and whose fields, meet a selector each.
+func (k Kind[T, L]) Find(ctx context.Context, labels, fields string) (L, error) {
 	out := k.list()
 	r := k.at(k.client.Get())
-	if selector != "" {
-		r = r.Param("labelSelector", selector)
+	if labels != "" {
+		r = r.Param("labelSelector", labels)
+	}
+	if fields != "" {
+		r = r.Param("fieldSelector", fields)
 	}
 	return out, r.Do(ctx).Into(out)
 }
@@ -181,6 +201,11 @@ func (k Kind[T, L]) List(ctx context.Context, selector string) (L, error) {
 func (k Kind[T, L]) Create(ctx context.Context, x T) (T, error) {
 	out := k.one()
 	return out, k.at(k.client.Post()).Body(x).Do(ctx).Into(out)
+}
+
+// Rehearse returns the error that Create would.
+func (k Kind[T, L]) Rehearse(ctx context.Context, x T) error {
+	return k.at(k.client.Post()).Param("dryRun", metav1.DryRunAll).Body(x).Do(ctx).Error()
 }
 
 // Update puts x in the place of the object of its name.

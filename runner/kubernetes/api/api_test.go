@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -68,6 +69,10 @@ func lengthOf(list any) int {
 		return len(l.Items)
 	case *batchv1.JobList:
 		return len(l.Items)
+	case *corev1.EventList:
+		return len(l.Items)
+	case *schedulingv1.PriorityClassList:
+		return len(l.Items)
 	}
 	return -1
 }
@@ -83,6 +88,8 @@ func TestEveryKindIsMadeReadChangedAndDeleted(t *testing.T) {
 	through(t, c.Secrets("lab"), &corev1.Secret{})
 	through(t, c.Deployments("lab"), &appsv1.Deployment{})
 	through(t, c.Jobs("lab"), &batchv1.Job{})
+	through(t, c.Events("lab"), &corev1.Event{})
+	through(t, c.PriorityClasses(), &schedulingv1.PriorityClass{})
 	assert.Empty(t, s.Objects())
 }
 
@@ -111,7 +118,9 @@ func TestRequestsGoWhereTheClusterExpectsThem(t *testing.T) {
 	_, pods := c.Pods("lab").List(t.Context(), "caravan.run=r")
 	scale := c.Deployments("lab").Scale(t.Context(), "x", 0)
 	job := c.Jobs("lab").Delete(t.Context(), "j")
-	for _, err := range []error{nodes, pods, scale, job} {
+	_, bound := c.Pods("").Find(t.Context(), "", "spec.nodeName!=")
+	class := c.PriorityClasses().Rehearse(t.Context(), &schedulingv1.PriorityClass{})
+	for _, err := range []error{nodes, pods, scale, job, bound, class} {
 		assert.True(t, apierrors.IsNotFound(err), "%v", err)
 	}
 	assert.Equal(t, []string{
@@ -119,6 +128,8 @@ func TestRequestsGoWhereTheClusterExpectsThem(t *testing.T) {
 		"GET /api/v1/namespaces/lab/pods?labelSelector=caravan.run%3Dr",
 		"PATCH /apis/apps/v1/namespaces/lab/deployments/x/scale",
 		"DELETE /apis/batch/v1/namespaces/lab/jobs/j",
+		"GET /api/v1/pods?fieldSelector=spec.nodeName%21%3D",
+		"POST /apis/scheduling.k8s.io/v1/priorityclasses?dryRun=All",
 	}, got)
 }
 

@@ -1,5 +1,5 @@
 // Package apitest is a Kubernetes API inside the test: it keeps the objects
-// that it is given, and nothing happens to them.
+// that it is given, and nothing happens to them. It selects by labels alone.
 package apitest
 
 import (
@@ -102,6 +102,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, http.StatusOK, s.list(key, r.URL.Query().Get("labelSelector")))
 	case r.Method == http.MethodPost && there:
 		s.refuse(w, http.StatusConflict, "AlreadyExists")
+	case r.Method == http.MethodPost && r.URL.Query().Get("dryRun") != "":
+		s.answer(w, http.StatusCreated, body)
 	case r.Method == http.MethodPost:
 		s.objects[key] = body
 		s.answer(w, http.StatusCreated, body)
@@ -133,7 +135,8 @@ func (s *Server) list(key, selector string) map[string]any {
 				set[name] = value.(string)
 			}
 		}
-		if strings.HasPrefix(k, key+"/") && chosen.Matches(set) {
+		listed := strings.HasPrefix(k, key+"/") || !strings.Contains(key, "/") && strings.Contains(k, "/"+key+"/") // of all namespaces
+		if listed && chosen.Matches(set) {
 			items = append(items, s.objects[k])
 		}
 	}
