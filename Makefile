@@ -80,15 +80,16 @@ profile:
 	cp cmd/bench-peers/default.pgo cmd/caravan/default.pgo
 
 # The prediction against processes of this machine, in about nine minutes:
-# calibrated on one live run, scored on three others. docs/live.md has results;
+# calibrated on one live run, scored on three others, and drawn over the load. docs/live.md has results;
 # VALIDATEFLAGS such as "--work hold" or "--seed 7" vary it. On a busy machine
 # put RUNAS="chrt -f 5" before it, as root.
 .PHONY: validate
 validate:
 	@$(GO) build -o bin/caravan ./cmd/caravan
 	for s in chain-light chain-medium chain-heavy dag priorities slow-link contended; do \
-	  $(RUNAS) bin/caravan validate validate-$$s --cluster local --calibrate --repeat 3 --duration 15s --figures bin/validate/$$s $(VALIDATEFLAGS) || exit; \
+	  $(RUNAS) bin/caravan validate validate-$$s --cluster local --calibrate --repeat 3 --duration 15s --figures bin/validate/$$s --out bin/validate/saved $(VALIDATEFLAGS) || exit; \
 	done
+	bin/caravan plot bin/validate/saved/*.json --out bin/validate
 
 # Real clusters on this Linux machine, as root: one server and three clients
 # in network namespaces, their programs built once and cached. CLUSTERFLAGS

@@ -39,6 +39,8 @@ type Measurement struct {
 	Machine  Machine
 	Restarts int
 	Down     []Agent // that did not run at the end
+	// Troubles are what agents say of requests that failed.
+	Troubles []string
 	// Invalid says why the measurement cannot be trusted; empty when it can.
 	Invalid string
 }
@@ -85,6 +87,7 @@ func Drive(ctx context.Context, b Backend, p *Plan, requests []results.Request, 
 	if err := d.conclude(b); err != nil {
 		return nil, err
 	}
+	d.m.Troubles = d.troubles(b)
 	return d.m, nil
 }
 

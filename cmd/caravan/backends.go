@@ -34,7 +34,6 @@ func (f *clusterFlags) register(cmd *cobra.Command) {
 	cmd.Flags().Var(f.cluster, "cluster", "where agents run; a cluster is contacted only when it is named")
 	completeWith(cmd, "cluster", f.cluster.allowed)
 	cmd.Flags().StringVar(&f.dir, "dir", defaultLiveDir(), "`folder` of the runs on this machine, for --cluster local")
-	cmd.Flags().DurationVar(&f.maxLag, "max-lag", 0, "99th percentile of the load generator's lag beyond which a measurement is invalid, 0 for the larger of 2 ms and a twentieth of the median latency")
 	cmd.Flags().StringVar(&f.program, "program", "", "`path` of caravan on the nodes or in the image; default: this program's own path")
 	cmd.Flags().StringVar(&f.driver, "driver", "", "task driver for --cluster nomad: raw_exec (the default), exec or docker")
 	cmd.Flags().StringVar(&f.image, "image", "", "container `image` that holds caravan, for --driver docker and --cluster kubernetes")
@@ -43,9 +42,26 @@ func (f *clusterFlags) register(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&f.yes, "yes", "y", false, "do not ask before using a cluster that is not on this machine")
 }
 
+// registerLag adds --max-lag to a command that drives load.
+func (f *clusterFlags) registerLag(cmd *cobra.Command) {
+	cmd.Flags().DurationVar(&f.maxLag, "max-lag", 0, "99th percentile of the load generator's lag beyond which a measurement is invalid, 0 for the larger of 2 ms and a twentieth of the median latency")
+}
+
 // defaultLiveDir is a folder of this user that every live command finds.
 func defaultLiveDir() string {
 	return filepath.Join(os.TempDir(), "caravan-"+strconv.Itoa(os.Getuid()))
+}
+
+// again is the flags with which other commands find the same cluster.
+func (f *clusterFlags) again() string {
+	out := "--cluster " + f.cluster.value
+	if f.dir != defaultLiveDir() {
+		out += " --dir " + f.dir
+	}
+	if f.context != "" {
+		out += " --context " + f.context
+	}
+	return out
 }
 
 // backend makes the backend that was named. nodes are those of the scenario,

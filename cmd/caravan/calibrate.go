@@ -61,7 +61,10 @@ func (a *app) calibrateLive(ctx context.Context, b runner.Backend, p *plan, f *v
 			return nil, err
 		}
 		if m.Invalid != "" {
-			c.warnings = append(c.warnings, m.Invalid)
+			c.warnings = append(c.warnings, "calibrating: "+m.Invalid)
+		}
+		if n := having(m.Requests, "failed"); n > 0 {
+			return nil, fmt.Errorf("calibrating: %d of %d requests failed: %s", n, len(m.Requests), strings.Join(m.Troubles, "; "))
 		}
 		*phase.into = m.Requests
 	}
@@ -339,6 +342,7 @@ pipeline, node, bytes and after. Without a SCENARIO a new one is written.`,
 	}
 	f.scenarioFlags.register(cmd)
 	f.clusterFlags.register(cmd)
+	f.registerLag(cmd)
 	cmd.Flags().StringVar(&f.solver, "solver", "", "one row of the catalogue, instead of the scenario's")
 	cmd.Flags().DurationVar(&f.duration, "duration", liveDuration, "how long requests arrive under load, at most the scenario's own duration")
 	cmd.Flags().StringVar(&f.traces, "from-traces", "", "fit to the spans or the request log in this `file` instead of a live run")

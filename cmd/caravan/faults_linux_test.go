@@ -177,7 +177,7 @@ func (f *faulty) serve(name string, more uint64) {
 			return false
 		}
 		for _, x := range agentAnswers(list) {
-			r, err := reportOf(f.Context(), f.backend, &x)
+			r, err := runner.ReportOf(f.Context(), f.backend, x.Run, x.Name)
 			if x.Name != name || x.State != string(runner.Running) || err != nil {
 				continue
 			}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"caravan/results"
+	"caravan/results/compare"
 	"caravan/runner"
 	"caravan/runner/linkem"
 	"caravan/scenarios"
@@ -187,6 +188,28 @@ func stolen(runs []*runner.Measurement) float64 {
 		return math.NaN()
 	}
 	return lost.Seconds() / service.Seconds()
+}
+
+// starved is the share of burnt service without a processor from which a
+// measurement says more of the machine than of the model.
+const starved = 0.05
+
+// few is the number of requests below which their 95th percentile is the
+// slowest of them.
+const few = 20
+
+// doubts are what makes the numbers of a valid measurement doubtful.
+func (v *validation) doubts() []string {
+	var out []string
+	if x := stolen(v.runs); x > starved {
+		out = append(out, fmt.Sprintf("agents had no processor for %s of their service: the machine is too busy to burn processor time on (--work hold needs none)", shareText(x)))
+	}
+	for _, r := range v.comparison.Rows {
+		if n := r.N / len(v.runs); r.Kind == compare.Pipeline && r.Name == "latency" && r.Stat == "p95" && n > 0 && n < few {
+			out = append(out, fmt.Sprintf("the p95 and p99 of %s are the slowest of %s (--duration makes more)", r.Subject, count(n, "request")))
+		}
+	}
+	return out
 }
 
 // newLabel makes the label of a live run.

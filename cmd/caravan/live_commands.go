@@ -1,11 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -15,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"caravan/runner"
-	"caravan/runner/agent"
 )
 
 // liveFlags are the flags of the commands that look at runs.
@@ -104,6 +102,7 @@ type agentAnswer struct {
 	Detail   string `json:"detail"`
 	Served   uint64 `json:"served"`
 	Queue    int    `json:"queue"`
+	Dropped  uint64 `json:"dropped"` // rejected, expired and failed
 }
 
 func agentAnswers(list []runner.Agent) []agentAnswer {
@@ -130,8 +129,9 @@ func (a *app) status(ctx context.Context, f *liveFlags, b runner.Backend, args [
 		if out[i].State != string(runner.Running) {
 			continue
 		}
-		if r, err := reportOf(ctx, b, &out[i]); err == nil { // an agent that goes meanwhile has none
-			out[i].Served, out[i].Queue = r.Served, r.Queue
+		if r, err := runner.ReportOf(ctx, b, out[i].Run, out[i].Name); err == nil { // an agent that goes meanwhile has none
+			out[i].Served, out[i].Queue, out[i].Dropped = r.Served, r.Queue, r.Rejected+r.Expired+r.Failed
+			out[i].Detail = cmp.Or(out[i].Detail, r.Trouble)
 		}
 	}
 	if f.output.value == "json" {
@@ -142,49 +142,11 @@ func (a *app) status(ctx context.Context, f *liveFlags, b runner.Backend, args [
 }
 
 func (a *app) printAgents(list []agentAnswer) {
-	g := grid{header: []string{"run", "agent", "node", "state", "restarts", "served", "queue", "", ""}, numbers: []int{4, 5, 6}}
+	g := grid{header: []string{"run", "agent", "node", "state", "restarts", "served", "queue", "dropped", "", ""}, numbers: []int{4, 5, 6, 7}}
 	for _, x := range list {
-		g.add(x.Run, x.Name, x.Node, x.State, strconv.Itoa(x.Restarts), strconv.FormatUint(x.Served, 10), strconv.Itoa(x.Queue), x.ID, x.Detail)
+		g.add(x.Run, x.Name, x.Node, x.State, strconv.Itoa(x.Restarts), strconv.FormatUint(x.Served, 10), strconv.Itoa(x.Queue), strconv.FormatUint(x.Dropped, 10), x.ID, x.Detail)
 	}
 	g.render(a.stdout)
-}
-
-// reportOf asks an agent for its counts.
-func reportOf(ctx context.Context, b runner.Backend, x *agentAnswer) (agent.Report, error) {
-	var r agent.Report
-	body, _, err := ask(ctx, b, x.Run, x.Name, "/status")
-	if err != nil {
-		return r, err
-	}
-	return r, json.Unmarshal(body, &r)
-}
-
-// askTime is how long an agent may take to answer, and askBytes how much it
-// may say.
-const (
-	askTime  = 5 * time.Second
-	askBytes = 4 << 20
-)
-
-// ask gets a path of an agent's HTTP API.
-func ask(ctx context.Context, b runner.Backend, run, name, path string) (body []byte, status int, err error) {
-	at, err := b.Addresses(ctx, run)
-	if err != nil {
-		return nil, 0, err
-	}
-	ctx, stop := context.WithTimeout(ctx, askTime)
-	defer stop()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at[name].HTTP+path, nil)
-	if err != nil {
-		return nil, 0, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer resp.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, askBytes))
-	return body, resp.StatusCode, err
 }
 
 // chosenRun is the run that the command line names, if it names one.
@@ -229,7 +191,7 @@ func (a *app) lastOutput(ctx context.Context, f *liveFlags, b runner.Backend, ar
 // over.
 func askUntil(ctx context.Context, b runner.Backend, x runner.Agent, wait time.Duration) (body []byte, status int, err error) {
 	for began := time.Now(); ; {
-		body, status, err = ask(ctx, b, x.Run, x.Name, "/last_output")
+		body, status, err = runner.Ask(ctx, b, x.Run, x.Name, "/last_output")
 		if err == nil && status == http.StatusOK || time.Since(began) >= wait {
 			return body, status, err
 		}

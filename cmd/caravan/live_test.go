@@ -30,7 +30,7 @@ func TestInterruptedValidationLeavesNothing(t *testing.T) {
 		}
 	}()
 	code, _, stderr := invoke(ctx, "validate", "testdata/live.yaml", "--cluster", "local", "--dir", dir, "--work", "hold",
-		"--set", "simulate.duration=1m", "--duration", "1m")
+		"--set", "simulate.duration=1m", "--duration", "1m", "--out", t.TempDir())
 	assert.Equal(t, exitInterrupted, code, stderr)
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)

@@ -114,6 +114,7 @@ func TestJSONHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
 		assert.Equal(t, exitDone, code, stderr)
 	})
 	live := []string{"testdata/live.yaml", "--cluster", "local", "--dir", t.TempDir(), "--work", "hold", "--max-lag", "1ns"}
+	validations := t.TempDir()
 	for _, c := range []struct {
 		section  string
 		commands [][]string // together they show every field
@@ -130,7 +131,7 @@ func TestJSONHasTheDocumentedFieldsAndNoOthers(t *testing.T) {
 		{"caravan plot", [][]string{{"plot", "latest", "--runs", out, "--out", out + "/figures", "--format", "csv"}}},
 		{"caravan plan", [][]string{{"plan", "testdata/plan.yaml", "--against", "testdata/plan-state.json", "--lose", "n3", "--preempt", "service", "--was", "testdata/plan-was.yaml"}, {"plan", "testdata/plan.yaml", "--against", "testdata/plan-old.json"}}},
 		{"caravan scenarios", [][]string{{"scenarios"}}},
-		{"caravan validate", [][]string{append([]string{"validate", "--repeat", "2", "--calibrate", "--tolerance", "0.0001%"}, live...)}},
+		{"caravan validate", [][]string{append([]string{"validate", "--repeat", "2", "--calibrate", "--tolerance", "0.0001%", "--out", validations}, live...)}},
 		{"caravan submit", [][]string{{"submit", "testdata/live.yaml", "--cluster", "local", "--dir", runs, "--work", "hold"}}},
 		{"caravan calibrate", [][]string{append([]string{"calibrate"}, live...)}},
 		{"caravan bench", [][]string{{"bench", "--filter", "gap1-0,u120_01,bert24_inference"}}},

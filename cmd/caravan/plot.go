@@ -33,9 +33,10 @@ func newPlotCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plot RUN...|SWEEP",
 		Short: "Draw figures of saved runs or of a sweep",
-		Long: `Plot draws figures for papers from saved runs or a sweep: vector and 300 dpi
-images, and the numbers behind each as CSV. RUN is a file that caravan run
-saved, SWEEP the name of a sweep in the store, and latest the sweep that was
+		Long: `Plot draws figures for papers from saved runs, validations or a sweep: vector
+and 300 dpi images, and the numbers behind each as CSV. RUN is a file that
+caravan run or caravan validate saved, SWEEP the name of a sweep in the store,
+and latest the sweep that was
 made last or the scenario that ran last, under every solver that it was run
 with. Without --figure it draws all that there is to draw. Figures over time
 simulate the first replication again, which gives what it gave. Equal runs give
@@ -44,6 +45,7 @@ equal bytes.`,
   caravan plot latest
   caravan plot latest --figure latency-cdf,differences --format pdf --width page
   caravan sweep smoke && caravan plot latest
+  caravan plot caravan-validations/*.json
   caravan plot --list`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if f.list {
@@ -121,7 +123,8 @@ func (a *app) plot(ctx context.Context, f *plotFlags, args []string) error {
 	return a.printFigures(f, files, d.skipped)
 }
 
-// find opens what the arguments name: saved runs, or one sweep of the store.
+// find opens what the arguments name: saved runs, validations, or one sweep of
+// the store.
 // latest is whichever came last.
 func find(ctx context.Context, dir, storeURL string, args []string) (*drawing, error) {
 	d := &drawing{}
@@ -153,14 +156,40 @@ func find(ctx context.Context, dir, storeURL string, args []string) (*drawing, e
 			}
 		}
 		for _, p := range paths {
-			r, err := results.Load(p)
-			if err != nil {
+			if err := d.read(p); err != nil {
 				return nil, badInput(err)
 			}
-			d.runs = append(d.runs, r)
 		}
 	}
+	if len(d.runs) > 0 && len(d.validations) > 0 {
+		return nil, badInput(errors.New("found saved runs and validations together, allowed: either"))
+	}
 	return d, nil
+}
+
+// read adds what a file holds: a run, or what caravan validate found.
+func (d *drawing) read(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if isValidation(data) {
+		v, err := decodeValidation(data)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		d.validations = append(d.validations, v)
+		if !v.Valid {
+			d.skipped = append(d.skipped, path+": its measurement is invalid")
+		}
+		return nil
+	}
+	r, err := results.Decode(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	d.runs = append(d.runs, r)
+	return nil
 }
 
 // close lets go of the store.
@@ -317,11 +346,8 @@ func (e errNothing) Error() string { return e.why }
 
 // make makes the figures of a row.
 func (d *drawing) make(ctx context.Context, row figureRow) ([]namedFigure, error) {
-	switch {
-	case row.ofSweep && d.sweep == nil:
-		return nil, errNothing{"it is a figure of a sweep"}
-	case !row.ofSweep && d.sweep != nil:
-		return nil, errNothing{"it is a figure of saved runs"}
+	if row.of != d.of() {
+		return nil, errNothing{"it is a figure of " + row.of.String()}
 	}
 	return row.make(ctx, d)
 }
@@ -330,7 +356,7 @@ func (d *drawing) make(ctx context.Context, row figureRow) ([]namedFigure, error
 func (d *drawing) draw(ctx context.Context, asked []string) ([]namedFigure, error) {
 	var out []namedFigure
 	for _, row := range figureRows() {
-		if len(asked) > 0 && !contains(asked, row.name) || len(asked) == 0 && (row.onlyAsked || row.ofSweep != (d.sweep != nil)) {
+		if len(asked) > 0 && !contains(asked, row.name) || len(asked) == 0 && (row.onlyAsked || row.of != d.of()) {
 			continue
 		}
 		figures, err := d.make(ctx, row)
@@ -351,7 +377,7 @@ func (d *drawing) draw(ctx context.Context, asked []string) ([]namedFigure, erro
 		}
 	}
 	if len(out) == 0 {
-		return nil, badInput(errors.New("plot: the runs fill no figure"))
+		return nil, badInput(fmt.Errorf("plot: the runs fill no figure: %s", strings.Join(d.skipped, "; ")))
 	}
 	return out, nil
 }

@@ -21,10 +21,23 @@ type figureRow struct {
 	make  func(ctx context.Context, d *drawing) ([]namedFigure, error)
 	// onlyAsked figures are not drawn unless they are named.
 	onlyAsked bool
-	ofSweep   bool // rather than of saved runs
+	of        material
 }
 
-// figureRows is every figure of saved runs and of sweeps.
+// A material is what figures are made of.
+type material int
+
+const (
+	savedRuns material = iota
+	aSweep
+	validations
+)
+
+func (m material) String() string {
+	return [...]string{"saved runs", "a sweep", "validations"}[m]
+}
+
+// figureRows is every figure of saved runs, of sweeps and of validations.
 func figureRows() []figureRow {
 	return []figureRow{
 		{name: "latency-cdf", shows: "distribution of latency", make: one("latency-cdf", (*drawing).latencyCDF)},
@@ -37,6 +50,8 @@ func figureRows() []figureRow {
 		{name: "gantt", shows: "what ran on which node, preemptions marked", make: each("gantt", (*drawing).gantt)},
 		{name: "utilisation", shows: "utilisation of nodes over time", make: each("utilisation", (*drawing).utilisation)},
 		{name: "topology", shows: "nodes, links, placement and load", make: each("topology", (*drawing).topology)},
+		{name: "prediction", shows: "mean, p50 and p95 latency of validations, predicted against measured, with relative errors", make: one("prediction", (*drawing).prediction), of: validations},
+		{name: "residual-load", shows: "errors of validations over the load, with the noise floor", make: one("residual-load", (*drawing).residualLoad), of: validations},
 		sweepRow("sweep-lines", "metrics of a sweep over a parameter with 95 % bands", (*swept).lines),
 		sweepRow("sweep-bars", "latency by value of a parameter and solver with 95 % intervals", (*swept).bars),
 		sweepRow("sweep-cdf", "distribution of latency by solver at each value of a parameter", (*swept).cdfs),
@@ -84,12 +99,24 @@ func each(name string, make func(*drawing, context.Context, int) (plots.Figure, 
 // A drawing is the runs that figures are made of.
 type drawing struct {
 	runs        []*results.Run
-	sweep       *swept // instead of runs
+	sweep       *swept           // instead of runs
+	validations []validateAnswer // instead of runs
 	data        string
 	from, until time.Duration
 	skipped     []string
 	plans       map[int]*plan
 	lines       map[int]*results.Timeline
+}
+
+// of is what the drawing has.
+func (d *drawing) of() material {
+	switch {
+	case d.sweep != nil:
+		return aSweep
+	case len(d.validations) > 0:
+		return validations
+	}
+	return savedRuns
 }
 
 // labels name the runs: by solver, and by scenario and seed where those differ.

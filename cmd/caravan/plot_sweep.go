@@ -27,7 +27,7 @@ type swept struct {
 
 // sweepRow is a figure of a sweep.
 func sweepRow(name, shows string, make func(w *swept, ctx context.Context) ([]namedFigure, error)) figureRow {
-	return figureRow{name: name, shows: shows, ofSweep: true, make: func(ctx context.Context, d *drawing) ([]namedFigure, error) {
+	return figureRow{name: name, shows: shows, of: aSweep, make: func(ctx context.Context, d *drawing) ([]namedFigure, error) {
 		return make(d.sweep, ctx)
 	}}
 }

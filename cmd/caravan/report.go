@@ -66,6 +66,9 @@ func (a *app) report(ctx context.Context, f *reportFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	if d.of() == validations {
+		return badInput(errors.New("found validations; allowed: saved runs or a sweep (caravan plot draws validations)"))
+	}
 	d.data = f.data
 	make := runReport
 	if d.sweep != nil {

@@ -195,6 +195,6 @@ func (a *app) printSubmitted(f *submitFlags, p *plan, run string, list []runner.
 	}
 	a.printPlan(p)
 	fmt.Fprintf(a.stdout, "\nRun %s is up on %s: %s.\n", run, f.cluster.value, count(len(list), "agent"))
-	fmt.Fprintf(a.stdout, "Next:\n  caravan status --cluster %[1]s\n  caravan last-output OPERATOR --cluster %[1]s\n  caravan stop %[2]s --cluster %[1]s\n  caravan clean %[2]s --cluster %[1]s\n", f.cluster.value, run)
+	fmt.Fprintf(a.stdout, "Next:\n  caravan status %[1]s\n  caravan last-output OPERATOR %[1]s\n  caravan stop %[2]s %[1]s\n  caravan clean %[2]s %[1]s\n", f.again(), run)
 	return nil
 }

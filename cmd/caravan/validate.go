@@ -33,12 +33,13 @@ type validateFlags struct {
 	random     int
 	preempt    int
 	figure     string
+	out        string
 	output     *enum
 }
 
 // liveDuration is how long requests arrive in a live run, unless the scenario
 // is shorter.
-const liveDuration = 20 * time.Second
+const liveDuration = 15 * time.Second
 
 func newValidateCommand(a *app) *cobra.Command {
 	f := &validateFlags{}
@@ -63,6 +64,7 @@ prediction is made with those; --calibrated takes them from a file instead.`,
 	}
 	f.scenarioFlags.register(cmd)
 	f.clusterFlags.register(cmd)
+	f.registerLag(cmd)
 	cmd.Flags().StringVar(&f.solver, "solver", "", "one row of the catalogue, instead of the scenario's")
 	completeWith(cmd, "solver", solverNames())
 	cmd.Flags().DurationVar(&f.duration, "duration", liveDuration, "how long requests arrive in each live run, at most the scenario's own duration")
@@ -76,6 +78,7 @@ prediction is made with those; --calibrated takes them from a file instead.`,
 	cmd.Flags().IntVar(&f.preempt, "preemption-cases", 0, "with --decisions: this `number` of nodes filled and then asked for room in addition")
 	cmd.Flags().StringVar(&f.figure, "figure", "", "draw predicted against measured latencies, as a .pdf, .svg, .png, .csv or .tex `file`")
 	cmd.Flags().StringVar(&f.figures, "figures", "", "draw distributions and residuals into this `folder`, as PDF and PNG")
+	cmd.Flags().StringVar(&f.out, "out", "caravan-validations", "`folder` for what was found, which caravan plot draws")
 	f.work = workFlag(cmd)
 	f.output = outputFlag(cmd, "text", "json", "csv")
 	cmd.MarkFlagsMutuallyExclusive("calibrate", "calibrated")
@@ -106,7 +109,8 @@ type validation struct {
 	predicted  []results.Request
 	comparison compare.Comparison
 	tolerance  float64
-	left       error // what could not be removed
+	left       error  // what could not be removed
+	saved      string // the file that has it all
 }
 
 func (a *app) validate(ctx context.Context, f *validateFlags, arg string) error {
@@ -129,6 +133,9 @@ func (a *app) validate(ctx context.Context, f *validateFlags, arg string) error 
 		return err
 	}
 	if err := v.measure(ctx, a, f, b); err != nil {
+		return err
+	}
+	if err := v.save(f.out); err != nil {
 		return err
 	}
 	if err := a.printValidation(v, f.output.value); err != nil {
@@ -187,6 +194,7 @@ func (f *validateFlags) calibrateFirst(ctx context.Context, a *app, b runner.Bac
 		if err != nil {
 			return err
 		}
+		v.plan.warnings = append(v.plan.warnings, c.warnings...)
 		s, err := f.load(a, arg, set...)
 		if err != nil {
 			return err
@@ -249,6 +257,9 @@ func (v *validation) invalid() []string {
 		}
 		if n := having(m.Requests, results.Unanswered); n > 0 {
 			out = append(out, fmt.Sprintf("run %d: %d of %d requests never ended%s", i+1, n, len(m.Requests), describeDown(m.Down)))
+		}
+		if n := having(m.Requests, "failed"); n > 0 {
+			out = append(out, fmt.Sprintf("run %d: %d of %d requests failed: %s", i+1, n, len(m.Requests), strings.Join(m.Troubles, "; ")))
 		}
 	}
 	return out

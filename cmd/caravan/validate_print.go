@@ -29,6 +29,7 @@ type validateAnswer struct {
 	Invalid    []string         `json:"invalid"`
 	Tolerance  float64          `json:"tolerance"` // 0 when none was asked for
 	Missed     []string         `json:"missed"`
+	Loads      []loadAnswer     `json:"loads"`
 	Summary    summaryAnswer    `json:"summary"`
 	Metrics    []comparedAnswer `json:"metrics"`
 	KS         []ksAnswer       `json:"ks"`
@@ -40,6 +41,14 @@ type validateAnswer struct {
 	Clocks     [][]runner.Clock `json:"clocks"`
 	Restarts   int              `json:"restarts"`
 	Warnings   []string         `json:"warnings"`
+	Saved      string           `json:"saved,omitempty"` // as printed: where
+}
+
+// loadAnswer is the predicted utilisation of the busiest node or link on the
+// way of a pipeline.
+type loadAnswer struct {
+	Pipeline    string   `json:"pipeline"`
+	Utilisation *float64 `json:"utilisation"` // null where the rate is unknown
 }
 
 // summaryAnswer sums up mean, p50 and p95 of the pipelines' latencies.
@@ -103,8 +112,8 @@ func (v *validation) answer() validateAnswer {
 		Placement: v.plan.answer().Placement, Calibrated: v.calibrated,
 		Duration: v.plan.scenario.Simulate.Duration.Seconds(), WarmUp: v.plan.warmUp.Seconds(),
 		Repeat: len(v.runs), Requests: len(v.predicted), Invalid: orEmpty(v.invalid()), Tolerance: v.tolerance,
-		Missed: []string{}, Lag: lagOf(v.runs), Stolen: finite(stolen(v.runs)), Warnings: orEmpty(v.plan.warnings),
-		Summary: v.summary(),
+		Missed: []string{}, Lag: lagOf(v.runs), Stolen: finite(stolen(v.runs)), Warnings: orEmpty(append(slices.Clone(v.plan.warnings), v.doubts()...)),
+		Summary: v.summary(), Loads: v.loads(), Saved: v.saved,
 	}
 	out.Valid = len(out.Invalid) == 0
 	if v.tolerance > 0 {
@@ -180,11 +189,18 @@ func (a *app) printValidation(v *validation, format string) error {
 	if v.calibrated != "" {
 		source = "from " + v.calibrated
 	}
-	fmt.Fprintf(a.stdout, "\nMeasured %d × %v on %s, %s each, warm-up %v left out; parameters %s.\n\n",
+	fmt.Fprintf(a.stdout, "\nMeasured %d × %v on %s, %s each, warm-up %v left out; parameters %s.\n",
 		len(v.runs), s.Simulate.Duration, v.cluster, count(len(v.predicted), "request"), v.plan.warmUp.Round(time.Millisecond), source)
+	for _, l := range v.loads() {
+		if l.Utilisation != nil {
+			fmt.Fprintf(a.stdout, "The busiest node or link on the way of %s is predicted to be busy for %s of the time.\n", l.Pipeline, shareText(*l.Utilisation))
+		}
+	}
+	fmt.Fprintln(a.stdout)
 	a.printCompared(v, compare.Pipeline)
 	a.printStages(v)
 	a.printDoubts(v)
+	fmt.Fprintf(a.stdout, "Saved %s\n", v.saved)
 	return nil
 }
 

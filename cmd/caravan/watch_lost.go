@@ -79,7 +79,7 @@ func (w *watcher) count(ctx context.Context) map[string]counts {
 	out := map[string]counts{}
 	for i := range w.live.Agents {
 		d := &w.live.Agents[i]
-		r, err := reportOf(ctx, w.backend, &agentAnswer{Run: w.live.Run, Name: d.Name})
+		r, err := runner.ReportOf(ctx, w.backend, w.live.Run, d.Name)
 		if err != nil { // an agent that is lost has none
 			continue
 		}

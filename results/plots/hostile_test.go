@@ -41,7 +41,7 @@ func hostile(t *rapid.T) plots.Figure {
 		return xs
 	}
 	name := func() string { return rapid.StringN(0, 30, 90).Draw(t, "name") }
-	switch rapid.IntRange(0, 9).Draw(t, "kind") {
+	switch rapid.IntRange(0, 10).Draw(t, "kind") {
 	case 0:
 		c := plots.Curve{Name: name(), X: many()}
 		for range n {
@@ -85,6 +85,12 @@ func hostile(t *rapid.T) plots.Figure {
 		f := plots.Residuals{Axis: axis(), Tolerance: 0.1}
 		for range n {
 			f.Checks = append(f.Checks, plots.Check{Name: name(), Group: name(), Predicted: anyEstimate(t), Measured: anyEstimate(t)})
+		}
+		return f
+	case 9:
+		f := plots.ByLoad{Tolerance: 0.1}
+		for range n {
+			f.Checks = append(f.Checks, plots.LoadCheck{Case: name(), Stat: name(), Load: numbers().Draw(t, "load"), Error: anyEstimate(t), Floor: numbers().Draw(t, "floor")})
 		}
 		return f
 	case 7:

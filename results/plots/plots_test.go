@@ -106,6 +106,15 @@ func figures() map[string]plots.Figure {
 			{Name: "audio p95", Group: "p95", Predicted: plots.Exactly(0.3), Measured: estimate(0.345, 0.02)},
 		}},
 	}
+	out["byload"] = plots.ByLoad{Tolerance: 0.09, Checks: []plots.LoadCheck{
+		{Case: "light", Stat: "mean", Load: 0.2, Error: estimate(0.004, 0.006), Floor: 0.002},
+		{Case: "light", Stat: "p95", Load: 0.2, Error: estimate(-0.012, 0.02), Floor: 0.01},
+		{Case: "medium", Stat: "mean", Load: 0.5, Error: estimate(-0.02, 0.01), Floor: 0.02},
+		{Case: "medium", Stat: "p95", Load: 0.5, Error: plots.Exactly(0.031), Floor: nan},
+		{Case: "heavy", Stat: "mean", Load: 0.8, Error: estimate(-0.05, 0.03), Floor: 0.04},
+		{Case: "heavy", Stat: "p95", Load: 0.8, Error: estimate(-0.088, 0.3), Floor: 0.06},
+		{Case: "closed", Stat: "mean", Load: nan, Error: estimate(0.01, 0.01), Floor: 0.01},
+	}}
 	out["gantt"], out["usage"], out["strips"] = schedule()
 	out["boundary"], out["topology"] = search(), city()
 	return out
@@ -230,7 +239,7 @@ func TestDrawingsAreWellFormedAndOfTheirSize(t *testing.T) {
 
 func TestAFigureOfNothingIsAnError(t *testing.T) {
 	for _, f := range []plots.Figure{plots.CDF{}, plots.Boxes{}, plots.Lines{}, plots.Bars{}, plots.Heat{}, plots.Front{},
-		plots.Gantt{}, plots.Usage{}, plots.Map{}, plots.Residuals{}, plots.Boundary{}, plots.Profile{}, plots.Gaps{}, plots.Differences{}} {
+		plots.Gantt{}, plots.Usage{}, plots.Map{}, plots.Residuals{}, plots.Boundary{}, plots.Profile{}, plots.Gaps{}, plots.Differences{}, plots.ByLoad{}} {
 		_, err := plots.Draw(f, plots.Column, "svg")
 		assert.Error(t, err, "%T", f)
 	}

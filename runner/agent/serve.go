@@ -69,6 +69,7 @@ func (a *Agent) serve(j *job) {
 	endAt := time.Now().UnixNano()
 	if err != nil {
 		a.log.Error("the work failed", "request", j.items[0].m.Request, "why", err)
+		a.stats.trouble.Store(new(err.Error()))
 		a.gate.leave(j.ask)
 		for _, it := range j.items {
 			a.end(it, Failed)

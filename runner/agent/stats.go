@@ -31,6 +31,7 @@ type stats struct {
 	bytes      atomic.Uint64
 	duplicates atomic.Uint64
 	endings    [Failed + 1]atomic.Uint64
+	trouble    atomic.Pointer[string] // why the last work failed; nil when none did
 
 	mu    sync.Mutex
 	spans map[string]*hdrhistogram.Histogram
@@ -50,10 +51,16 @@ func newStats(a *Agent) *stats {
 	counter := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value)
 	}
+	ending := func(outcome string, of Outcome) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "caravan_agent_dropped_total", Help: "Requests that ended here without an answer.", ConstLabels: prometheus.Labels{"outcome": outcome},
+		}, func() float64 { return float64(s.endings[of].Load()) })
+	}
 	own.MustRegister(s.seconds,
 		counter("caravan_agent_requests_total", "Requests served.", func() float64 { return float64(s.requests.Load()) }),
 		counter("caravan_agent_output_bytes_total", "Bytes of output.", func() float64 { return float64(s.bytes.Load()) }),
 		counter("caravan_agent_duplicates_total", "Messages that came again.", func() float64 { return float64(s.duplicates.Load()) }),
+		ending("rejected", Rejected), ending("expired", Expired), ending("failed", Failed),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "caravan_agent_queue_length", Help: "Requests that wait."},
 			func() float64 { return float64(a.queueLength()) }),
 	)
@@ -126,6 +133,7 @@ type Report struct {
 	Rejected    uint64          `json:"rejected"`
 	Expired     uint64          `json:"expired"`
 	Failed      uint64          `json:"failed"`
+	Trouble     string          `json:"trouble,omitempty"` // why the last work failed
 	Spans       map[string]Span `json:"spans"`
 }
 
@@ -146,6 +154,9 @@ func (a *Agent) report() Report {
 		UpSeconds: time.Since(s.beganAt).Seconds(), Served: s.requests.Load(), Queue: a.queueLength(),
 		Uncollected: a.collector.length(), Duplicates: s.duplicates.Load(), Rejected: s.endings[Rejected].Load(),
 		Expired: s.endings[Expired].Load(), Failed: s.endings[Failed].Load(), Spans: map[string]Span{},
+	}
+	if why := s.trouble.Load(); why != nil {
+		r.Trouble = *why
 	}
 	for _, o := range a.peers {
 		r.Unsent += o.length()

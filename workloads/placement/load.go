@@ -103,6 +103,36 @@ func (l Load) Busiest() float64 {
 	return most
 }
 
+// Of is the highest utilisation that requests of pipeline p meet on their way:
+// of their nodes, their own cores where every operator has one, and the media
+// between.
+func (l Load) Of(t *topology.Topology, m Model, p *workloads.Pipeline, nodes []topology.NodeID) (float64, error) {
+	ratios, err := visits(p)
+	if err != nil {
+		return 0, err
+	}
+	most := 0.0
+	for j, n := range nodes {
+		switch m.Discipline(&t.Nodes()[n]) {
+		case topology.Delay:
+		case topology.PerOperator:
+			most = max(most, p.Arrivals.MeanRate()*ratios[j]*ComputeTime(t, m, p, j, nodes).Seconds())
+		default:
+			most = max(most, l.Nodes[n])
+		}
+		for _, next := range p.Successors(j) {
+			route, ok := t.Route(m.RoutingOrDefault(), n, nodes[next])
+			if l.Media == nil || n == nodes[next] || !ok {
+				continue
+			}
+			for _, id := range route.Links {
+				most = max(most, l.Media[t.Links()[id].Medium])
+			}
+		}
+	}
+	return most, nil
+}
+
 // saturated is the utilisation from which a queue is counted as lost: its
 // stretch then grows steeply but finitely, so that a search still sees which
 // way is down.

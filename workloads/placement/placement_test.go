@@ -74,6 +74,42 @@ func TestARoutedEstimateIsTheExpectation(t *testing.T) {
 	assert.Equal(t, 5500*ms, d, "2.5 visits of 1 s, 1.5 of 2 s")
 }
 
+func TestTheLoadOfAPipelineIsThatOfTheBusiestThingOnItsWay(t *testing.T) {
+	top := line(t)
+	at := func(rate, first, bytes, second float64) *workloads.Pipeline {
+		p := pipeline(op(first, bytes), op(second, 0, 0))
+		p.Arrivals = workloads.Arrivals{Kind: workloads.Poisson, Rate: rate}
+		return p
+	}
+	here := []topology.NodeID{0, 1}
+	for _, c := range []struct {
+		name  string
+		p     *workloads.Pipeline
+		m     placement.Model
+		nodes []topology.NodeID
+		want  float64
+	}{
+		{"the first node, which the other pipeline keeps busy too", at(1, 0.3, 100, 0.4), placement.Model{}, here, 0.3 + 0.25},
+		{"the second node, twice as fast", at(1, 0.1, 100, 1.6), placement.Model{}, here, 0.8},
+		{"the link", at(1, 0.1, 900, 0.4), placement.Model{}, here, 0.9},
+		{"on one node no link", at(1, 0.1, 900, 0.1), placement.Model{}, []topology.NodeID{0, 0}, 0.2 + 0.25},
+		{"a network that only delays", at(1, 0.1, 900, 0.4), placement.Model{Network: placement.Fixed}, here, 0.35},
+		{"nobody waits for a delay", at(1, 0.4, 10, 0.4), placement.Model{Compute: topology.Delay}, here, 0.01},
+		{"a core for each operator, slowed twofold", at(1, 0.1, 0, 0.3), placement.Model{Contention: placement.Berkeley}, []topology.NodeID{0, 0}, 0.6},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			other := at(0.5, 0.25, 0, 0.25)
+			w := &workloads.Workload{Pipelines: []workloads.Pipeline{*c.p, *other}}
+			nodes := [][]topology.NodeID{c.nodes, {0, 0}}
+			load, err := placement.NewLoad(top, c.m, w, placement.Placement{Pipelines: nodes})
+			require.NoError(t, err)
+			got, err := load.Of(top, c.m, c.p, c.nodes)
+			require.NoError(t, err)
+			assert.InDelta(t, c.want, got, 1e-12)
+		})
+	}
+}
+
 func TestCheckReportsEveryWayInWhichItCannotRun(t *testing.T) {
 	top := line(t)
 	p := pipeline(op(1, 0), op(1, 0, 0))
