@@ -263,27 +263,58 @@ func (d *document) pipeline(name string) (string, bool) {
 	return "", false
 }
 
-// links are the overrides of latencies. An entry for both directions gets the mean of those that
-// were used.
+// links are the overrides of latencies, and of bandwidths that are not what was
+// written. An entry for both directions gets the mean of those that were used.
 func (c *calibration) links(s *scenarios.Scenario, doc *document) []string {
 	var set []string
 	for i, entry := range doc.Topology.Links {
-		var latencies []float64
+		var latencies, intercepts, bandwidths []float64
+		other := true
 		for _, m := range c.parameters.Links {
 			if m.Latency.N > 0 && entry.joins(m.Route) {
 				latencies = append(latencies, m.Latency.Mean)
+				intercepts, bandwidths = append(intercepts, m.Intercept.Mean), append(bandwidths, m.Bandwidth.Mean)
+				other = other && otherwise(s, &m)
 			}
 		}
 		if len(latencies) == 0 {
 			continue
 		}
-		sum := 0.0
-		for _, x := range latencies {
-			sum += x
+		if other {
+			latencies = intercepts
+			set = append(set, fmt.Sprintf("topology.links.%d.bandwidth=%sB/s", i, number(meanOf(bandwidths))))
 		}
-		set = append(set, fmt.Sprintf("topology.links.%d.latency=%s", i, secondsText(math.Max(0, sum/float64(len(latencies))))))
+		set = append(set, fmt.Sprintf("topology.links.%d.latency=%s", i, secondsText(math.Max(0, meanOf(latencies)))))
 	}
 	return set
+}
+
+func meanOf(xs []float64) float64 {
+	sum := 0.0
+	for _, x := range xs {
+		sum += x
+	}
+	return sum / float64(len(xs))
+}
+
+// A link is believed to have another bandwidth than the scenario says when what
+// was measured is off by more than this share, and by more than so many
+// half-widths of its 95 % interval.
+const (
+	otherShare  = 0.05
+	otherWidths = 1.5
+)
+
+// otherwise reports whether the link of a route has another bandwidth than was
+// written.
+func otherwise(s *scenarios.Scenario, m *fit.Link) bool {
+	id, ok := s.Topology.LinkByName(m.Route)
+	if !ok || m.Bandwidth.N == 0 {
+		return false
+	}
+	written := float64(s.Topology.Links()[id].Bandwidth)
+	off := math.Abs(m.Bandwidth.Mean - written)
+	return written > 0 && off > otherShare*written && off > otherWidths*m.Bandwidth.HalfWidth
 }
 
 // A linkEntry is a link as it is written: names, or selections of several.
@@ -437,7 +468,7 @@ func (c *calibration) print(w io.Writer) {
 	g := grid{header: []string{"", "", "", "measured", "n"}, numbers: []int{3, 4}}
 	for _, p := range c.answer("").Parameters {
 		half := 0.0
-		if p.Half != nil {
+		if p.Half != nil && *p.Half > 1e-9*math.Abs(p.Value) {
 			half = *p.Half
 		}
 		g.add(p.Kind, p.Subject, p.Name, interval(p.Value, half, p.Unit), strconv.Itoa(p.N))

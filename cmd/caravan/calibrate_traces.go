@@ -128,7 +128,11 @@ func (r *recorded) joinNodes() {
 		a, okA := r.id[from]
 		b, okB := r.id[to]
 		if ok && okA && okB && a != b {
-			r.links = append(r.links, topology.Link{From: a, To: b, Latency: topology.Seconds(max(0, l.Transfer.Mean))})
+			link := topology.Link{From: a, To: b, Latency: topology.Seconds(max(0, l.Transfer.Mean))}
+			if l.Bandwidth.N > 0 && l.Latency.Mean >= 0 {
+				link.Latency, link.Bandwidth = topology.Seconds(l.Latency.Mean), topology.BytesPerSecond(l.Bandwidth.Mean)
+			}
+			r.links = append(r.links, link)
 		}
 	}
 }

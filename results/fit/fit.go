@@ -63,13 +63,14 @@ func (o *Operator) Service() results.Interval {
 
 // A Link is the way from one node to another: what a message took. Latency is
 // the median of that less the serialisation, where bandwidths are known;
-// Bandwidth, and otherwise Latency, come from fitting Latency + bytes/Bandwidth
-// where sizes differ enough to tell the two apart.
+// Intercept and Bandwidth, and otherwise Latency, come from fitting
+// Intercept + bytes/Bandwidth where sizes differ enough to tell the two apart.
 type Link struct {
 	Route     string
 	Transfer  results.Interval // median seconds of a message alone
 	Bytes     float64          // mean of those
 	Latency   results.Interval
+	Intercept results.Interval // seconds of a message of no bytes
 	Bandwidth results.Interval // bytes/s; N is 0 when it cannot be told
 }
 
@@ -293,7 +294,7 @@ func links(list []results.Request, serialise func(string, float64) time.Duration
 		if slices.Max(bytes[r]) > 2*slices.Min(bytes[r]) {
 			intercept, slope := regress(bytes[r], seconds[r])
 			if slope.Mean-slope.HalfWidth > 0 {
-				l.Latency = intercept
+				l.Latency, l.Intercept = intercept, intercept
 				b := 1 / slope.Mean
 				l.Bandwidth = results.Interval{Mean: b, HalfWidth: b * slope.HalfWidth / slope.Mean, N: slope.N}
 			}

@@ -46,7 +46,8 @@ type span struct {
 // a request: a visit for each span that is no call, as long as the span without
 // the spans below it, and a crossing for each span that another one called.
 // Where the caller's side of a call was recorded too, half of what it took
-// beyond the callee's is the crossing's time; otherwise that is unknown and 0.
+// beyond the callee's is the crossing's time; where one span ends before the
+// next begins, it is the time between; otherwise that is unknown and 0.
 func Read(name string, r io.Reader) ([]results.Request, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
 	if err != nil {
@@ -375,8 +376,11 @@ func crossing(byID map[string]*span, s *span, first time.Duration) (results.Cros
 	if from.node != s.node {
 		c.Route = from.node + "->" + s.node
 	}
-	if call != nil {
+	switch {
+	case call != nil:
 		c.SentAt -= max(0, ((call.end-call.start)-(s.end-s.start))/2)
+	case from.end <= s.start: // handed over rather than called
+		c.SentAt = from.end - first
 	}
 	return c, true
 }

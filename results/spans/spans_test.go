@@ -56,7 +56,7 @@ func TestLogsAreTables(t *testing.T) {
 	assert.Equal(t, "face", list[0].Pipeline)
 	assert.Equal(t, time.Second, list[1].CreatedAt)
 	require.Len(t, list[0].Crossings, 1)
-	assert.Equal(t, 1000., list[0].Crossings[0].Bytes)
+	assert.Equal(t, results.Crossing{From: "first", To: "second", Route: "edge->cloud", Bytes: 1000, SentAt: 10 * ms, ReceivedAt: 20 * ms}, list[0].Crossings[0])
 	assert.InDelta(t, 0.08, (list[0].Visits[1].EndedAt - list[0].Visits[1].StartedAt).Seconds(), 1e-9)
 }
 
