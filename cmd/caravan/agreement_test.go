@@ -4,12 +4,19 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"caravan/runner/kubernetes"
+	"caravan/runner/kubernetes/api"
+	"caravan/runner/kubernetes/apitest"
 	"caravan/topology"
 	"caravan/workloads"
 )
@@ -49,6 +56,41 @@ func TestPodDecisionsOnACluster(t *testing.T) {
 	code, stdout, stderr = invoke(t.Context(), "clean", "--cluster", "kubernetes", "--image", "nothing:1", "-y")
 	require.Equal(t, exitDone, code, stderr)
 	assert.NotContains(t, stdout, "priority class", "the comparison took its own away")
+}
+
+// carelessly binds every pod to the node called small, whatever it asks for.
+func carelessly(key string, object map[string]any) map[string]map[string]any {
+	if !strings.HasPrefix(key, "lab/pods/") {
+		return nil
+	}
+	object["metadata"].(map[string]any)["uid"] = key
+	object["spec"].(map[string]any)["nodeName"] = "small"
+	object["status"] = map[string]any{"phase": "Running", "startTime": "2026-01-01T00:00:00Z"}
+	return map[string]map[string]any{strings.Replace(key, "pods", "events", 1): {
+		"metadata": map[string]any{"name": key}, "message": "Successfully assigned " + key + " to small",
+	}}
+}
+
+func TestASchedulerThatDecidesOtherwiseIsFoundOut(t *testing.T) {
+	s := apitest.New(t, "lab")
+	c, err := api.Open("")
+	require.NoError(t, err)
+	for name, cores := range map[string]string{"small": "1", "large": "8"} {
+		room := corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cores), corev1.ResourceMemory: resource.MustParse("2Gi")}
+		_, err := c.Nodes().Create(t.Context(), &corev1.Node{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{corev1.LabelHostname: name}},
+			Status:     corev1.NodeStatus{Allocatable: room, Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}}},
+		})
+		require.NoError(t, err)
+	}
+	s.Made = carelessly
+	code, stdout, stderr := invoke(t.Context(), "validate", "smart-city", "--cluster", "kubernetes", "--decisions", "-y",
+		"--random-jobs", "8", "--preemption-cases", "1", "--tolerance", "1%")
+	require.Equal(t, exitInfeasible, code, stderr)
+	assert.Contains(t, stdout, "small there, large here; another node has a higher score here")
+	assert.Contains(t, stdout, "no room here: ")
+	assert.NotContains(t, stdout, "(100.0 %)")
+	assert.Equal(t, []string{"nodes/large", "nodes/small"}, slices.DeleteFunc(s.Objects(), func(key string) bool { return strings.Contains(key, "/events/") }))
 }
 
 func TestJobsForKubernetesMindOnlyWhatItKnows(t *testing.T) {

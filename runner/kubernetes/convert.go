@@ -52,6 +52,9 @@ func (d *Decisions) pod(j *workloads.Job, group, index int) (*corev1.Pod, error)
 		return nil, err
 	}
 	for _, s := range slices.Concat(j.Spreads, g.Spreads) {
+		if len(s.Targets) > 0 {
+			return nil, fmt.Errorf("spread over %s: the scheduler knows no targets (allowed: even spreads)", s.Attribute)
+		}
 		out.Spec.TopologySpreadConstraints = append(out.Spec.TopologySpreadConstraints, corev1.TopologySpreadConstraint{
 			MaxSkew: 1, TopologyKey: workloads.KubernetesLabel(s.Attribute), WhenUnsatisfiable: corev1.ScheduleAnyway,
 			LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{runLabel: d.run, groupLabel: m.Labels[groupLabel]}},

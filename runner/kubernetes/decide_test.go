@@ -134,6 +134,7 @@ func TestWhatTheSchedulerDoesNotKnowIsRefused(t *testing.T) {
 		"knows no patterns":                  {Constraints: []workloads.Constraint{of("datacenter", "glob", "z*")}},
 		"allowed: one for each value":        {Constraints: []workloads.Constraint{of("rack", workloads.DistinctProperty, "2")}},
 		"against taints only":                {Affinities: []workloads.Affinity{{Constraint: of("rack", "=", "r-a"), Weight: -1}}},
+		"knows no targets":                   {Spreads: []workloads.Spread{{Attribute: "rack", Targets: []workloads.SpreadTarget{{Value: "r-a", Percent: 70}}}}},
 		"its effect is PreferNoSchedule":     {Constraints: []workloads.Constraint{of("taint.spot", "!=", "yes")}},
 		"its effect is NoSchedule, and the ": {Affinities: []workloads.Affinity{{Constraint: of("taint.dedicated", "=", "video"), Weight: -1}}},
 	} {

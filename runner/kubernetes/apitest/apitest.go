@@ -23,6 +23,11 @@ import (
 
 // A Server is the API of a cluster that is empty at first.
 type Server struct {
+	// Made, unless nil, is called with every object that is made, by collection
+	// and name. It does what controllers would: changes the object, and returns
+	// others to keep. It is set while no request is under way.
+	Made func(key string, object map[string]any) map[string]map[string]any
+
 	t       *testing.T
 	mu      sync.Mutex
 	objects map[string]map[string]any // by collection and name: lab/pods/web
@@ -106,6 +111,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, http.StatusCreated, body)
 	case r.Method == http.MethodPost:
 		s.objects[key] = body
+		if s.Made != nil {
+			maps.Copy(s.objects, s.Made(key, body))
+		}
 		s.answer(w, http.StatusCreated, body)
 	case !there:
 		s.refuse(w, http.StatusNotFound, "NotFound")
