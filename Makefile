@@ -68,7 +68,7 @@ figures: build
 	cd bin/figures && ../caravan sweep rush-hour-border && ../caravan plot rush-hour-border --format png --out drawn
 	cd bin/figures && ../caravan run rush-hour --compare ilp,queueing,binpack && ../caravan plot latest --format png --out drawn
 	cd bin/figures && ../caravan run preemption --out jobs && ../caravan plot latest --runs jobs --figure gantt --format png --out jobs && cp jobs/gantt.png drawn/gantt-preemption.png
-	for f in docs/figures/*.png; do cp bin/figures/drawn/$$(basename $$f) $$f; done
+	for f in bin/figures/drawn/*.png; do n=docs/figures/$$(basename $$f); [ ! -e $$n ] || cp $$f $$n; done
 
 # default.pgo, beside a main package, is a CPU profile of the simulator that
 # go build reads (-pgo=auto) to inline and lay out what runs most. It changes

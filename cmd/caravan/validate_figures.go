@@ -24,7 +24,7 @@ func (v *validation) draw(dir string) error {
 		return err
 	}
 	for _, k := range v.comparison.KS {
-		f := plots.CDF{X: plots.Axis{Label: "latency of " + k.Pipeline, Unit: "s"}, Samples: v.latencies(k.Pipeline)}
+		f := plots.CDF{X: plots.Axis{Label: "Latency of " + k.Pipeline, Unit: "s"}, Samples: v.latencies(k.Pipeline)}
 		if err := drawBoth(filepath.Join(dir, "latency-"+runner.Label(k.Pipeline)), f); err != nil {
 			return err
 		}
