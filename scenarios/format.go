@@ -266,14 +266,15 @@ type Solve struct {
 	// with the waiting that all the load together causes), deadline-misses
 	// (share of requests), throughput (utilisation of the busiest node or
 	// link), money (per hour), energy (watts), nodes (in use), fragmentation
-	// (share left over on nodes in use) moves (from the placement in force)
-	// or affinity (share of the jobs' preferences that is not met).
+	// (share left over on nodes in use), moves (from the placement in force),
+	// affinity (share of the jobs' preferences that is not met) or spread
+	// (share of instances beyond what the jobs' spreads want).
 	// The default is latency, and nodes
 	// when there are only jobs.
-	Objective string `json:"objective,omitempty" enum:"latency,worst-latency,queueing-latency,deadline-misses,throughput,money,energy,nodes,fragmentation,moves,affinity"`
+	Objective string `json:"objective,omitempty" enum:"latency,worst-latency,queueing-latency,deadline-misses,throughput,money,energy,nodes,fragmentation,moves,affinity,spread"`
 	// Then lists objectives to minimise afterwards, one after the other, as long
 	// as the earlier ones stay at what they reached.
-	Then []string `json:"then,omitempty" enum:"latency,worst-latency,queueing-latency,deadline-misses,throughput,money,energy,nodes,fragmentation,moves,affinity"`
+	Then []string `json:"then,omitempty" enum:"latency,worst-latency,queueing-latency,deadline-misses,throughput,money,energy,nodes,fragmentation,moves,affinity,spread"`
 	// Also adds other objectives to the first by weight.
 	Also []Weighed `json:"also,omitempty"`
 	// Limits are the most that objectives may come to.
@@ -294,7 +295,7 @@ type Solve struct {
 type Weighed struct {
 	here
 	// Objective as in solve.objective.
-	Objective string `json:"objective" enum:"latency,worst-latency,queueing-latency,deadline-misses,throughput,money,energy,nodes,fragmentation,moves,affinity"`
+	Objective string `json:"objective" enum:"latency,worst-latency,queueing-latency,deadline-misses,throughput,money,energy,nodes,fragmentation,moves,affinity,spread"`
 	// Weight multiplies its value, in its unit.
 	Weight float64 `json:"weight" min:"0"`
 }
@@ -303,7 +304,7 @@ type Weighed struct {
 type Limit struct {
 	here
 	// Objective as in solve.objective.
-	Objective string `json:"objective" enum:"latency,worst-latency,queueing-latency,deadline-misses,throughput,money,energy,nodes,fragmentation,moves,affinity"`
+	Objective string `json:"objective" enum:"latency,worst-latency,queueing-latency,deadline-misses,throughput,money,energy,nodes,fragmentation,moves,affinity,spread"`
 	// Most is its greatest value, in its unit: seconds, currency units an hour,
 	// watts, nodes, moves or a share.
 	Most float64 `json:"most" min:"0"`

@@ -47,11 +47,14 @@ const (
 	// Affinity is the share of the jobs' preferences that is not met, the mean
 	// over the instances that have any.
 	Affinity Objective = "affinity"
+	// Spread is the share of instances beyond what the spreads of their group
+	// want on nodes of one value, the mean over the instances that are spread.
+	Spread Objective = "spread"
 )
 
 // Objectives lists every objective, for messages and schemas.
 func Objectives() []Objective {
-	return []Objective{Latency, WorstLatency, QueueingLatency, DeadlineMisses, Throughput, Money, Energy, Nodes, Fragmentation, Moves, Affinity}
+	return []Objective{Latency, WorstLatency, QueueingLatency, DeadlineMisses, Throughput, Money, Energy, Nodes, Fragmentation, Moves, Affinity, Spread}
 }
 
 // Unit is the unit of an objective's values; "1" for shares and utilisations.
@@ -148,6 +151,8 @@ func Value(p *Problem, goal Objective, pl placement.Placement) (cost float64, er
 		cost = moved(p, pl)
 	case Affinity:
 		cost = unmetWishes(p, pl)
+	case Spread:
+		cost = unevenness(p, pl)
 	default:
 		err = fmt.Errorf("objective %q: allowed is one of %v", goal, Objectives())
 	}

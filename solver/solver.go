@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"caravan/topology"
 	"caravan/workloads"
@@ -51,6 +52,11 @@ func (p *Problem) Goal() Objective {
 		return Latency
 	}
 	return Nodes
+}
+
+// Weighs reports whether an objective counts in what is minimised.
+func (p *Problem) Weighs(o Objective) bool {
+	return p.Goal() == o || slices.ContainsFunc(p.Also, func(t Term) bool { return t.Objective == o })
 }
 
 // Status says what a solver found out.

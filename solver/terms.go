@@ -23,6 +23,9 @@ type Terms struct {
 	// Instance is what an instance of a job's group pays; it depends on the
 	// instance only when there is a placement in force.
 	Instance func(job, group, instance int, n topology.NodeID) float64
+	// Counters are what instances of a job pay together, and what keeps them
+	// apart whatever the objective.
+	Counters []Counter
 	// Left and LeftInstance are what an operator and an instance pay that are
 	// left out.
 	Left         func(pipeline, op int) float64
@@ -44,7 +47,11 @@ func (p *Problem) Terms() (Terms, error) {
 			return Terms{}, fmt.Errorf("%w: pipeline %q is not a chain", ErrUnsupported, w.Name)
 		}
 	}
-	return p.PathTerms()
+	t, err := p.PathTerms()
+	if err == nil && p.Weighs(Spread) {
+		return Terms{}, fmt.Errorf("%w: objective %q is no sum over instances", ErrUnsupported, Spread)
+	}
+	return t, err
 }
 
 // PathTerms is Terms for pipelines that are any DAG, of which Added says what
@@ -70,6 +77,7 @@ func (p *Problem) PathTerms() (Terms, error) {
 		Instance:     func(int, int, int, topology.NodeID) float64 { return 0 },
 		Left:         func(int, int) float64 { return 0 },
 		LeftInstance: func(int, int, int) float64 { return 0 },
+		Counters:     Distances(p),
 	}
 	for _, x := range append([]Term{{p.Goal(), 1}}, p.Also...) {
 		switch x.Objective {
@@ -79,6 +87,8 @@ func (p *Problem) PathTerms() (Terms, error) {
 			t.addMoves(p, x.Weight)
 		case Affinity:
 			t.addAffinity(p, x.Weight)
+		case Spread:
+			t.addSpread(p, x.Weight)
 		default:
 			return Terms{}, fmt.Errorf("%w: objective %q is no sum over operators", ErrUnsupported, x.Objective)
 		}
@@ -146,5 +156,17 @@ func (t *Terms) addAffinity(p *Problem, weight float64) {
 	instance := t.Instance
 	t.Instance = func(j, g, k int, n topology.NodeID) float64 {
 		return instance(j, g, k, n) + weight*w.unmet(j, g, n)/float64(max(1, w.instances))
+	}
+}
+
+// addSpread adds the instances beyond what spreads want.
+func (t *Terms) addSpread(p *Problem, weight float64) {
+	for _, c := range spreadCounters(p) {
+		for _, cost := range c.Cost {
+			for n := range cost {
+				cost[n] *= weight
+			}
+		}
+		t.Counters = append(t.Counters, c)
 	}
 }

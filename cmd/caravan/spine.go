@@ -85,9 +85,6 @@ func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error)
 	}
 	problem := problemOf(p.scenario)
 	problem.Incumbent = ask.incumbent
-	if preferring := preferred(problem.Workload.Jobs); preferring != "" && !heedsPreferences(algorithm) {
-		p.doubts = append(p.doubts, fmt.Sprintf("%s does not weigh the affinities and spreads of %s; nomad does", name, preferring))
-	}
 	then := p.scenario.Solve.Then
 	var wrong robust.Options
 	if ask.trade != nil {
@@ -98,6 +95,9 @@ func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error)
 		if wrong, err = ask.trade.wrongProfile(); err != nil {
 			return nil, err
 		}
+	}
+	if preferring := preferred(problem.Workload.Jobs); preferring != "" && !heedsPreferences(algorithm) && !problem.Weighs(solver.Affinity) && !problem.Weighs(solver.Spread) {
+		p.doubts = append(p.doubts, fmt.Sprintf("%s does not weigh the affinities and spreads of %s; nomad does", name, preferring))
 	}
 	limited := ctx
 	if ask.limit > 0 {

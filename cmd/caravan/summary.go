@@ -109,6 +109,8 @@ func objectiveName(name string) string {
 		return "utilisation of the busiest node or link"
 	case "deadline-misses":
 		return "requests past their deadline"
+	case "spread":
+		return "instances beyond their spreads"
 	case "fragmentation":
 		return "left over on nodes in use"
 	}

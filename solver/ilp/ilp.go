@@ -104,6 +104,11 @@ func (m *model) worst() float64 {
 		for _, l := range it.link {
 			sum += largest(l)
 		}
+		for _, c := range it.counters {
+			for _, cost := range c.Cost {
+				sum += largest(cost)
+			}
+		}
 	}
 	return 1.001*sum + 1
 }

@@ -100,19 +100,25 @@ func (l *leaving) addItem(m *model, it *item, priority int, terms solver.Terms) 
 	it.need[places] = 1
 	for j := range it.ops {
 		it.own[j*n+v] = 0
+		if it.slots != nil {
+			it.need[j*dims+places] = 1
+		}
 		switch {
 		case l.counting():
 		case it.pipeline >= 0:
 			it.own[j*n+v] = terms.Left(it.pipeline, j)
 		default:
-			it.own[j*n+v] = terms.LeftInstance(it.job, it.group, it.instance)
+			g, k := it.slot(j)
+			it.own[j*n+v] = terms.LeftInstance(it.job, g, k)
 		}
 		if it.added != nil {
 			it.added[j*n+v] = it.own[j*n+v]
 		}
 	}
-	if l.counting() && present {
-		it.own[v] = 1
+	for j := range it.ops {
+		if l.counting() && present && it.need[j*dims+places] > 0 {
+			it.own[j*n+v] = 1
+		}
 	}
 	for _, link := range it.link {
 		link[v*n+v] = 0
@@ -131,6 +137,9 @@ func uncounted(t solver.Terms) solver.Terms {
 		return 0
 	}
 	t.Instance = func(int, int, int, topology.NodeID) float64 { return 0 }
+	t.Counters = slices.DeleteFunc(slices.Clone(t.Counters), func(c solver.Counter) bool {
+		return !slices.ContainsFunc(c.Cost, func(cost []float64) bool { return math.IsInf(cost[len(cost)-1], 1) })
+	})
 	return t
 }
 
@@ -168,7 +177,7 @@ func (s Solver) leaveOut(ctx context.Context, p *solver.Problem, without solver.
 // share is by how much the objective grows as means are taken over what is
 // placed rather than over everything.
 func (l *leaving) share(p *solver.Problem, pipelines [][]topology.NodeID) float64 {
-	if p.Goal() != solver.Latency && !slices.ContainsFunc(p.Also, func(t solver.Term) bool { return t.Objective == solver.Latency }) {
+	if !p.Weighs(solver.Latency) {
 		return 1
 	}
 	var all, placed float64
@@ -227,6 +236,13 @@ func (b *rebuild) insert(i int) {
 		if !b.overfull(b.now[i]) && m.problemRuns(b.now) {
 			return
 		}
+		for j := it.ops - 1; it.slots != nil && j >= 0; j-- { // some of its instances may do
+			b.book(i, 1)
+			b.now[i][j] = int16(m.real + it.class)
+			if b.book(i, -1); !b.overfull(b.now[i]) && m.problemRuns(b.now) {
+				return
+			}
+		}
 		b.book(i, 1)
 	}
 	b.now[i] = m.outside(it)
@@ -255,9 +271,11 @@ func (m *model) paths(pl placement.Placement) (paths [][]int16, whole bool) {
 			if it.pipeline >= 0 {
 				path[j] = int16(pl.Pipelines[it.pipeline][j])
 			} else {
-				path[j] = int16(pl.Jobs[it.job][it.group][it.instance])
+				g, k := it.slot(j)
+				path[j] = int16(pl.Jobs[it.job][g][k])
 			}
 		}
+		m.reorder(it, path)
 		if !slices.Contains(path, int16(topology.None)) {
 			paths[i] = path
 			continue

@@ -18,10 +18,7 @@ func (s Solver) rest(t *tree, l *leaving, p *solver.Problem, bound float64, home
 	}
 	for i, path := range t.best {
 		it := &t.m.items[i]
-		if int(path[0]) < t.m.real {
-			continue
-		}
-		for _, u := range named(p, it) {
+		for _, u := range named(p, it, path, t.m.real) {
 			why := reasons[u]
 			if u.Reason = why; why == "" {
 				u.Reason = l.reason(it.class)
@@ -42,13 +39,21 @@ func (s Solver) rest(t *tree, l *leaving, p *solver.Problem, bound float64, home
 	return sol, err
 }
 
-// named lists what an item is called, without reasons.
-func named(p *solver.Problem, it *item) []solver.Unplaced {
+// named lists what of an item is left out, without reasons.
+func named(p *solver.Problem, it *item, path []int16, real int) (out []solver.Unplaced) {
 	if it.pipeline >= 0 {
-		return solver.Leave(&p.Workload.Pipelines[it.pipeline], "")
+		if int(path[0]) >= real {
+			out = solver.Leave(&p.Workload.Pipelines[it.pipeline], "")
+		}
+		return out
 	}
 	job := &p.Workload.Jobs[it.job]
-	return []solver.Unplaced{{Workload: job.Name, Item: job.Groups[it.group].Name, Instance: it.instance}}
+	for j, v := range path {
+		if g, k := it.slot(j); int(v) >= real {
+			out = append(out, solver.Unplaced{Workload: job.Name, Item: job.Groups[g].Name, Instance: k})
+		}
+	}
+	return out
 }
 
 // reason says why something of a class is left out.

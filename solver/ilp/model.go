@@ -24,7 +24,7 @@ type model struct {
 	nodes   int
 	real    int    // of the nodes, which come first; what is placed on the others is left out
 	crowds  []bool // by node: the operators of an item there multiply each other's work (Berkeley)
-	shares  bool   // some item takes a part of a GPU: which one matters
+	shares  bool   // amounts do not say what fits: parts of GPUs, ports, devices by kind
 	// capacity is what a node has by [node*dims+dim]; +Inf where unlimited.
 	capacity []float64
 	// row is the position of a node's resource among the rows that can bind,
@@ -47,6 +47,8 @@ type item struct {
 	crowd                          bool        // it has operators that crowd each other
 	shape                          shape       // nil for a chain; then link is the shape's
 	added                          []float64   // as own: the part of it that is no time, of a DAG
+	slots                          [][2]int    // group and instance by operator, of a team
+	counters                       []solver.Counter
 }
 
 // compile turns a problem into a model, in which l, unless it is nil, says what
@@ -68,6 +70,7 @@ func compile(p *solver.Problem, l *leaving) (m *model, unplaced []solver.Unplace
 		m.capacity = append(append(m.capacity, free[:]...), math.Inf(1))
 		m.crowds = append(m.crowds, p.Model.Discipline(&nodes[i]) == topology.PerOperator)
 	}
+	m.shares = slices.ContainsFunc(p.Workload.Jobs, placement.ByName) || slices.ContainsFunc(nodes, func(n topology.Node) bool { return n.MaxInstances > 0 })
 	l.addNodes(m)
 	for i := range p.Workload.Pipelines {
 		if l.ignores(p.Workload.Pipelines[i].Priority) {
@@ -86,6 +89,14 @@ func compile(p *solver.Problem, l *leaving) (m *model, unplaced []solver.Unplace
 	}
 	for j := range p.Workload.Jobs {
 		if l.ignores(p.Workload.Jobs[j].Priority) {
+			continue
+		}
+		if counters := countersOf(terms.Counters, j); len(counters) > 0 {
+			if it := m.together(p, terms, ledger, j, l); it.ops > 0 {
+				m.team(&it, counters)
+				m.items = append(m.items, it)
+				unplaced = append(unplaced, m.roofless(p, &it)...)
+			}
 			continue
 		}
 		for g := range p.Workload.Jobs[j].Groups {
@@ -264,6 +275,13 @@ func (m *model) each(f func(*float64)) {
 		for k := range it.added {
 			f(&it.added[k])
 		}
+		for _, c := range it.counters {
+			for _, cost := range c.Cost {
+				for k := range cost {
+					f(&cost[k])
+				}
+			}
+		}
 		for _, l := range it.link {
 			for k := range l {
 				f(&l[k])
@@ -309,7 +327,8 @@ func (m *model) placement(w *workloads.Workload, paths [][]int16) placement.Plac
 			if it.pipeline >= 0 {
 				out.Pipelines[it.pipeline][j] = topology.NodeID(v)
 			} else {
-				out.Jobs[it.job][it.group][it.instance] = topology.NodeID(v)
+				g, k := it.slot(j)
+				out.Jobs[it.job][g][k] = topology.NodeID(v)
 			}
 		}
 	}

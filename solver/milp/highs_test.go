@@ -4,7 +4,6 @@ package milp_test
 
 import (
 	"context"
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -38,25 +37,15 @@ func TestHiGHSSaysInfeasible(t *testing.T) {
 	assert.Equal(t, solver.Infeasible, sol.Status)
 }
 
-// On small problems of graphs and chains that compete, with jobs, the model's
-// optimum is that of trying everything.
-func TestHiGHSOnGraphs(t *testing.T) {
+// On small problems of graphs and chains that compete, and of jobs that are
+// spread and kept apart, the model's optimum is that of trying everything.
+func TestHiGHSAgainstBruteForce(t *testing.T) {
 	engine, err := milp.NewHiGHS(0)
 	require.NoError(t, err)
-	solved := 0
-	for seed := range uint64(300) {
-		p := solvertest.Graphs(seed, seed%2 == 0)
-		sol, err := solver.Solve(context.Background(), milp.Solver{Engine: engine}, p)
-		if errors.Is(err, solver.ErrUnsupported) {
-			continue // Berkeley contention
-		}
-		require.NoError(t, err, "seed %d", seed)
-		best, ok := solvertest.Best(p)
-		require.Equal(t, ok, sol.Status == solver.Optimal, "seed %d: %s", seed, sol.Reason)
-		if ok {
-			solved++
-			require.InDelta(t, best, sol.Cost, 1e-6*best, "seed %d", seed)
-		}
+	for name, problem := range map[string]func(uint64) *solver.Problem{
+		"graphs": func(seed uint64) *solver.Problem { return solvertest.Graphs(seed, seed%2 == 0) },
+		"teams":  solvertest.Together,
+	} {
+		t.Run(name, func(t *testing.T) { agrees(t, milp.Solver{Engine: engine}, problem, 300) })
 	}
-	assert.Greater(t, solved, 50)
 }

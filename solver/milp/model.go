@@ -76,6 +76,9 @@ func Build(p *solver.Problem) (*Model, error) {
 			b.group(j, g)
 		}
 	}
+	for i := range terms.Counters {
+		b.counter(i, &terms.Counters[i])
+	}
 	b.capacities()
 	return b.m, nil
 }
@@ -244,6 +247,49 @@ func (b *builder) group(j, g int) {
 	for k := range group.Count {
 		choices := b.choices(fmt.Sprintf("j%d_%d_%d", j, g, k), topology.None, group.Demand, group.Constraints, func(n topology.NodeID) float64 { return b.terms.Instance(j, g, k, n) })
 		b.m.items = append(b.m.items, item{pipeline: -1, job: j, group: g, instance: k, ops: [][]choice{choices}})
+	}
+}
+
+// counter states what instances pay together: for every value a variable above
+// each of the lines that its convex cost is made of, and the most that may be
+// there.
+func (b *builder) counter(i int, c *solver.Counter) {
+	on := make([]Row, len(c.Cost))
+	for _, it := range b.m.items {
+		if it.pipeline >= 0 || it.job != c.Job || c.Group >= 0 && it.group != c.Group {
+			continue
+		}
+		for _, x := range it.ops[0] {
+			row := &on[c.Of[x.node]]
+			row.Index, row.Value = append(row.Index, x.variable), append(row.Value, 1)
+		}
+	}
+	for v, row := range on {
+		if len(row.Index) == 0 {
+			continue
+		}
+		pays, slope := -1, 0.0
+		for n, cost := range c.Cost[v][1:] {
+			if math.IsInf(cost, 1) {
+				row.Label, row.Lower, row.Upper = fmt.Sprintf("most_%d_%d", i, v), math.Inf(-1), float64(n)
+				b.m.Rows = append(b.m.Rows, row)
+				break
+			}
+			rise := cost - c.Cost[v][n]
+			if rise <= slope+1e-12*math.Abs(cost) {
+				continue
+			}
+			if slope = rise; pays < 0 {
+				pays = b.variable(fmt.Sprintf("z_%d_%d", i, v), b.m.Scale, false)
+				b.m.Upper[pays] = math.Inf(1)
+			}
+			line := Row{Label: fmt.Sprintf("pays_%d_%d_%d", i, v, n), Index: []int{pays}, Value: []float64{1}, Upper: math.Inf(1)}
+			line.Lower = (c.Cost[v][n] - rise*float64(n)) / b.m.Scale
+			for _, x := range row.Index {
+				line.Index, line.Value = append(line.Index, x), append(line.Value, -rise/b.m.Scale)
+			}
+			b.m.Rows = append(b.m.Rows, line)
+		}
 	}
 }
 
