@@ -74,7 +74,7 @@ func (p *plan) verdict() string {
 	switch {
 	case s.Bound == nil:
 		return text + "; no bound was proven."
-	case s.Gap != nil && *s.Gap <= solver.Tolerance:
+	case s.Gap != nil && *s.Gap <= solver.Tolerance, s.Objective.Value != nil && *s.Bound >= *s.Objective.Value:
 		return text + "; no placement does better."
 	}
 	return fmt.Sprintf("%s; at least %s whatever the placement, so at most %s could be gained.", text, optional(s.Bound, s.Objective.Unit), optional(s.Gap, "1"))
