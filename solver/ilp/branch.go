@@ -14,7 +14,8 @@ import (
 type vertex struct {
 	lower  float64
 	permit []bool
-	lists  [][]int32 // nil while paths are not listed
+	pool   *pool     // nil while paths are not listed
+	lists  [][]int32 // of the pool's paths
 	center []float64 // duals of the parent's bound, without the cuts'; nil when those at hand fit
 	order  int64     // of creation, which settles ties
 	tried  float64   // gap at which listing was last too much
@@ -43,12 +44,13 @@ type tree struct {
 	*relaxation
 	best      [][]int16 // nil until a placement is known
 	cost      float64   // of best; what nothing reaches when there is none
-	outside   float64   // bound over the vertices that wait outside the present search
+	listed    int       // paths in the pools that open vertices hold
 	root      float64   // the best bound told
 	vertices  int64
 	ease      float64 // relative gap up to which combining has been worth it
 	permitted []bool  // at the root
 	history   history
+	reworking reworking
 	rng       *rand.Rand
 	limit     int64 // of vertices, 0 for none
 	report    func(lower, cost float64)
@@ -74,9 +76,9 @@ func (t *tree) tell() {
 }
 
 // search explores below a vertex until the best placement there is known, the
-// limit is reached or the context ends; it returns the bound and whether it
-// came to an end.
-func (t *tree) search(ctx context.Context, root *vertex) (lower float64, done bool) {
+// limit is reached or the context ends; it returns the bound. It goes on where
+// the bound is least, and where no placement is known yet it dives for one.
+func (t *tree) search(ctx context.Context, root *vertex) float64 {
 	open := vertexHeap{root}
 	var dive *vertex
 	for dive != nil || len(open) > 0 {
@@ -85,6 +87,7 @@ func (t *tree) search(ctx context.Context, root *vertex) (lower float64, done bo
 			present = heap.Pop(&open).(*vertex)
 		}
 		if present.lower > t.below() {
+			t.release(present)
 			continue
 		}
 		others := math.Inf(1)
@@ -92,28 +95,65 @@ func (t *tree) search(ctx context.Context, root *vertex) (lower float64, done bo
 			others = open[0].lower
 		}
 		if ctx.Err() != nil || t.limit > 0 && t.vertices >= t.limit {
-			return min(present.lower, others), false
+			return min(present.lower, others)
 		}
-		t.progress(min(t.outside, present.lower, others))
+		t.progress(min(present.lower, others))
 		if t.vertices%64 == 63 {
 			t.improve(ctx)
 		}
-		zero, one, done := t.visit(ctx, present, others)
+		t.rework(ctx, 0.5)
+		zero, one, done := t.visit(ctx, present)
 		if !done {
-			return min(present.lower, others), false
+			return min(present.lower, others)
 		}
-		if zero != nil {
-			heap.Push(&open, zero)
-			dive = one
+		for _, child := range []*vertex{zero, one} {
+			if child == nil {
+				continue
+			}
+			t.hold(child)
+			if child == one && t.dives(one, others) {
+				dive = one
+			} else {
+				heap.Push(&open, child)
+			}
+		}
+		t.release(present)
+	}
+	return t.cost
+}
+
+// dives reports whether to go on with a child rather than where the bound is
+// least, that of the others: while no placement is known, and among listed
+// paths while the child is not much worse, as the relaxation then has little
+// to change.
+func (t *tree) dives(child *vertex, others float64) bool {
+	return t.best == nil || t.pool != nil && child.lower <= others+0.5*(t.below()-others)
+}
+
+// hold and release count the vertices of a pool, so that what all pools in use
+// take is known.
+func (t *tree) hold(v *vertex) {
+	if v.pool != nil {
+		if v.pool.vertices == 0 {
+			t.listed += len(v.pool.cost)
+		}
+		v.pool.vertices++
+	}
+}
+
+func (t *tree) release(v *vertex) {
+	if v.pool != nil {
+		if v.pool.vertices--; v.pool.vertices == 0 {
+			t.listed -= len(v.pool.cost)
 		}
 	}
-	return t.cost, true
 }
 
 // improve looks for a better placement while much is open: the neighbourhood
-// search again, from the best known, over all that the root left.
+// search again, from the best known, over all that the root left. Where parts
+// are placed again (rework) it is of little use.
 func (t *tree) improve(ctx context.Context) {
-	if t.best == nil || t.cost-t.root < 1e-3*math.Abs(t.cost) {
+	if t.best == nil || len(t.m.items) >= partsFrom || t.cost-t.root < 1e-3*math.Abs(t.cost) {
 		return
 	}
 	present := slices.Clone(t.p.permit)
@@ -133,9 +173,8 @@ func (t *tree) progress(lower float64) {
 }
 
 // visit bounds a vertex and branches when that does not settle it; done is
-// false when the search ended before, with what was proved of it in its bound.
-// Others is the bound over what else is open.
-func (t *tree) visit(ctx context.Context, v *vertex, others float64) (zero, one *vertex, done bool) {
+// false when the search ended before.
+func (t *tree) visit(ctx context.Context, v *vertex) (zero, one *vertex, done bool) {
 	t.vertices++
 	t.take(v)
 	lower := t.tighten(ctx, v)
@@ -145,19 +184,24 @@ func (t *tree) visit(ctx context.Context, v *vertex, others float64) (zero, one 
 	if ctx.Err() != nil {
 		return nil, nil, false
 	}
+	if t.pool == nil {
+		t.fix(t.below())
+		if gap := t.below() - lower; gap < 0.7*v.tried {
+			if p := t.enumerate(t.below()); p != nil && t.listed+len(p.cost) < openPaths {
+				v.pool, v.lists, v.lower = p, p.all(), lower
+				t.hold(v)
+				t.identify(p)
+				t.pool = p
+				t.restrictTo(v.lists)
+			} else {
+				v.tried = gap
+			}
+		}
+	}
 	if t.pool != nil {
 		done, over := t.settle(ctx)
 		if done || over {
 			return nil, nil, done
-		}
-	} else {
-		t.fix(t.below())
-		if gap := t.below() - lower; gap < 0.7*v.tried {
-			if p := t.enumerate(t.below()); p != nil {
-				v.lower, done = t.listed(ctx, p, lower, others)
-				return nil, nil, done
-			}
-			v.tried = gap
 		}
 	}
 	t.tidy()
@@ -171,7 +215,11 @@ func (t *tree) visit(ctx context.Context, v *vertex, others float64) (zero, one 
 
 // take restricts the relaxation to the vertex.
 func (t *tree) take(v *vertex) {
-	if v.lists != nil {
+	if t.pool != v.pool && v.pool != nil {
+		t.identify(v.pool)
+	}
+	t.pool = v.pool
+	if v.pool != nil {
 		t.restrictTo(v.lists)
 	} else {
 		copy(t.p.permit, v.permit)
@@ -181,18 +229,6 @@ func (t *tree) take(v *vertex) {
 	if v.center != nil {
 		t.center = append(t.center[:0], v.center...)
 	}
-}
-
-// listed searches below the present vertex over the paths of a pool, and
-// returns the bound proved there.
-func (t *tree) listed(ctx context.Context, p *pool, lower, others float64) (float64, bool) {
-	t.identify(p)
-	outside := t.outside
-	t.outside = min(outside, others)
-	t.pool = p
-	proved, done := t.search(ctx, &vertex{lower: lower, lists: p.all()})
-	t.pool, t.lists, t.outside = nil, nil, outside
-	return max(lower, proved), done
 }
 
 // settle filters the lists and tries to combine what is left; done says that
@@ -413,6 +449,7 @@ func (t *tree) split(v *vertex, lower float64, b branching) (zero, one *vertex) 
 	zero = &vertex{lower: lower, order: 2 * t.vertices, center: center, tried: v.tried}
 	one = &vertex{lower: lower, order: 2*t.vertices + 1, tried: v.tried}
 	if t.pool != nil {
+		zero.pool, one.pool = t.pool, t.pool
 		zero.lists, one.lists = slices.Clone(t.lists), slices.Clone(t.lists)
 		zero.lists[b.item], one.lists[b.item] = nil, nil
 		for _, c := range t.lists[b.item] {

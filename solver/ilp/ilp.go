@@ -65,7 +65,7 @@ func (Solver) without(p *solver.Problem, unplaced []solver.Unplaced) solver.Solu
 
 func (s Solver) tree(m *model) *tree {
 	worst := m.worst()
-	t := &tree{relaxation: newRelaxation(m, worst), cost: worst + 1, outside: math.Inf(1), ease: math.Inf(1), root: math.Inf(-1)}
+	t := &tree{relaxation: newRelaxation(m, worst), cost: worst + 1, ease: math.Inf(1), root: math.Inf(-1)}
 	if s.Report != nil {
 		t.report = func(lower, cost float64) {
 			if t.best == nil {
@@ -167,7 +167,8 @@ func (t *tree) solve(ctx context.Context, p *solver.Problem) float64 {
 		return t.cost
 	}
 	t.permitted = slices.Clone(t.p.permit)
-	bound, _ := t.search(ctx, &vertex{lower: lower, permit: slices.Clone(t.p.permit), tried: math.Inf(1)})
+	t.rework(ctx, 1)
+	bound := t.search(ctx, &vertex{lower: lower, permit: slices.Clone(t.p.permit), tried: math.Inf(1)})
 	return max(lower, bound)
 }
 
@@ -219,7 +220,7 @@ func (t *tree) cutRounds(ctx context.Context, lower float64) float64 {
 			}
 		}
 	}
-	if (t.cost-lower)/math.Abs(t.cost) > 0.01 {
+	if (t.cost-lower)/math.Abs(t.cost) > 0.01 && len(t.m.items) < partsFrom {
 		t.rebuild(ctx, 200*len(t.p.allowed))
 	} else {
 		t.rebuild(ctx, 300+20*len(t.p.allowed))

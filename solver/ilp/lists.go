@@ -9,7 +9,10 @@ import (
 // the best known, they are listed and the search goes on over the lists: then
 // pricing is a scan, and reduced costs rule out single paths.
 
-const mostPaths = 60_000 // that are listed of one item
+const (
+	mostPaths = 25_000    // that are listed at once
+	openPaths = 1_000_000 // in all pools that open vertices hold
+)
 
 // A pool holds the listed paths, by item, in one piece.
 type pool struct {
@@ -22,6 +25,8 @@ type pool struct {
 	rows  []int32 // resources that a path takes, by from
 	takes []float64
 	from  []int32
+
+	vertices int // open ones that hold it
 }
 
 // enumerate lists the paths whose reduced cost leaves room in the gap below
@@ -102,7 +107,7 @@ func (r *relaxation) list(out *pool, i int, path []int16, total, room float64) b
 	})
 	out.start = append(out.start, int32(len(out.runs)))
 	r.demand(out, i, path)
-	return len(out.cost)-int(out.first[i]) <= mostPaths
+	return len(out.cost) <= mostPaths
 }
 
 // demand appends what a path takes of each row.

@@ -321,7 +321,7 @@ func (b *rebuild) pick() []int {
 		if b.rng.IntN(2) == 0 {
 			path := b.now[chosen[0]]
 			v := path[b.rng.IntN(len(path))]
-			i = b.guest(v, i)
+			i = guest(b.now, v, i)
 		}
 		if !slices.Contains(chosen, i) {
 			chosen = append(chosen, i)
@@ -332,9 +332,9 @@ func (b *rebuild) pick() []int {
 }
 
 // guest is the first item from i on, around the circle, that uses node v.
-func (b *rebuild) guest(v int16, i int) int {
-	for k := range b.now {
-		if g := (i + k) % len(b.now); slices.Contains(b.now[g], v) {
+func guest(paths [][]int16, v int16, i int) int {
+	for k := range paths {
+		if g := (i + k) % len(paths); slices.Contains(paths[g], v) {
 			return g
 		}
 	}

@@ -42,7 +42,8 @@ type master struct {
 	nonzero   []int32
 	price     []int32 // candidate columns
 	pivots    int64
-	fresh     int // pivots since the inverse was computed
+	work      int64 // products in pivots, at most
+	fresh     int   // pivots since the inverse was computed
 	resets    int
 }
 
@@ -180,6 +181,7 @@ func (s *master) pivot(id int32, l int, rc float64) {
 		s.slacks[-1-id] = true
 	}
 	s.pivots++
+	s.work += int64(s.rows * len(nz))
 	if s.fresh++; s.fresh >= 150 {
 		s.refactor()
 	}

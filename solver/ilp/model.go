@@ -208,7 +208,7 @@ func (m *model) index() {
 		it := &m.items[i]
 		for j := range it.ops {
 			for v := range m.nodes {
-				if math.IsInf(it.own[j*m.nodes+v], 1) {
+				if math.IsInf(it.own[j*m.nodes+v], 1) || !m.fits(it, j, v) {
 					continue
 				}
 				for d := range dims {
@@ -226,6 +226,17 @@ func (m *model) index() {
 			m.rows++
 		}
 	}
+}
+
+// fits reports whether operator j of an item fits node v when nothing else is
+// there.
+func (m *model) fits(it *item, j, v int) bool {
+	for d := range dims {
+		if it.need[j*dims+d] > m.capacity[v*dims+d]*(1+epsilon) {
+			return false
+		}
+	}
+	return true
 }
 
 // rescale divides every cost so that an item costs about 1e4, and finds the

@@ -63,6 +63,12 @@ func newRelaxation(m *model, worst float64) *relaxation {
 	return r
 }
 
+// work is about how many products the relaxation has computed: a measure of
+// time that is the same on every machine.
+func (r *relaxation) work() int64 {
+	return r.passes*int64(len(r.p.allowed)*r.m.nodes*r.m.nodes) + r.master.work
+}
+
 // looser spreads the right-hand sides so that few bases are degenerate.
 func looser(row int) float64 {
 	h := uint32(row+1) * 2654435761
