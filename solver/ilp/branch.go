@@ -101,7 +101,7 @@ func (t *tree) search(ctx context.Context, root *vertex) float64 {
 		if t.vertices%64 == 63 {
 			t.improve(ctx)
 		}
-		t.rework(ctx, 0.5)
+		t.rework(ctx, 2)
 		zero, one, done := t.visit(ctx, present)
 		if !done {
 			return min(present.lower, others)

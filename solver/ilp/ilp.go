@@ -167,7 +167,7 @@ func (t *tree) solve(ctx context.Context, p *solver.Problem) float64 {
 		return t.cost
 	}
 	t.permitted = slices.Clone(t.p.permit)
-	t.rework(ctx, 1)
+	t.rework(ctx, 6)
 	bound := t.search(ctx, &vertex{lower: lower, permit: slices.Clone(t.p.permit), tried: math.Inf(1)})
 	return max(lower, bound)
 }

@@ -32,7 +32,7 @@ func (t *tree) rework(ctx context.Context, share float64) {
 	}
 	w.size = max(w.size, partLeast)
 	for ctx.Err() == nil && t.root < t.below() {
-		if float64(w.spent) >= max(0.1, share*math.Pow(0.5, float64(w.misses)/float64(4*n)))*float64(t.work()) {
+		if float64(w.spent) >= max(0.1, share*math.Pow(0.5, float64(w.misses)/float64(3*n)))*float64(t.work()) {
 			return
 		}
 		better, done := t.reconsider(ctx, t.part(int(w.size)))
