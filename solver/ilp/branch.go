@@ -177,6 +177,7 @@ func (t *tree) progress(lower float64) {
 func (t *tree) visit(ctx context.Context, v *vertex) (zero, one *vertex, done bool) {
 	t.vertices++
 	t.take(v)
+	t.tidy()
 	lower := t.tighten(ctx, v)
 	if lower > t.below() {
 		return nil, nil, true
@@ -228,6 +229,7 @@ func (t *tree) take(v *vertex) {
 	}
 	if v.center != nil {
 		t.center = append(t.center[:0], v.center...)
+		t.fit()
 	}
 }
 

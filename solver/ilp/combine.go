@@ -22,12 +22,12 @@ type combination struct {
 	r     *relaxation
 	ctx   context.Context
 	lists [][]ranked
-	rows  []int32     // of the master, by row here: the resources first
-	price []float64   // of a unit left in a row
+	price []float64   // of a unit left in a row; later rows are free
 	free  []float64   // left by row
-	most  [][]float64 // the most that an item takes, by item and row
+	most  [][]float64 // the most that an item takes, by item and row with a price
 	ahead []float64   // the sum of most over the items to come
 	taken []int       // position in the list by item, -1 for none yet
+	start [][]int     // position of an item's first path that may fit, by depth and item
 	tests int64
 	upper float64   // cost to beat
 	found [][]int16 // nil when nothing beats upper
@@ -38,6 +38,15 @@ type ranked struct {
 	id    int32
 	extra float64 // reduced cost above the item's least
 	use   []share
+}
+
+// raise lifts what an item takes at most of each row to what the path takes.
+func (x *ranked) raise(most []float64) {
+	for _, s := range x.use {
+		if int(s.row) < len(most) {
+			most[s.row] = max(most[s.row], s.amount)
+		}
+	}
 }
 
 // A share is what a path takes of a row.
@@ -54,12 +63,10 @@ func (r *relaxation) combine(ctx context.Context, upper float64, try bool) (path
 	for i, list := range r.lists {
 		best, _ := r.scan(i)
 		ranks := make([]ranked, len(list))
-		most := make([]float64, len(c.rows))
+		most := make([]float64, len(c.price))
 		for k, id := range list {
 			ranks[k] = ranked{id: id, extra: r.value(id) - best, use: c.shares(i, id, place)}
-			for _, s := range ranks[k].use {
-				most[s.row] = max(most[s.row], s.amount)
-			}
+			ranks[k].raise(most)
 		}
 		for q, m := range most {
 			c.ahead[q] += m
@@ -79,7 +86,10 @@ func (r *relaxation) combine(ctx context.Context, upper float64, try bool) (path
 	if !try {
 		return nil, upper, false
 	}
-	done = c.extend(r.lower, 0)
+	for range len(c.lists) + 2 {
+		c.start = append(c.start, make([]int, len(c.lists)))
+	}
+	done = c.extend(0, r.lower, 0)
 	return c.found, c.upper, done
 }
 
@@ -103,9 +113,7 @@ func (c *combination) probe(bound float64) bool {
 				again = again || len(kept) < len(c.lists[i])*9/10
 				clear(c.most[i])
 				for _, x := range kept {
-					for _, s := range x.use {
-						c.most[i][s.row] = max(c.most[i][s.row], s.amount)
-					}
+					x.raise(c.most[i])
 				}
 			}
 			c.lists[i] = kept
@@ -133,22 +141,28 @@ func (c *combination) survives(i int, x *ranked, bound float64) bool {
 	return bound < c.upper
 }
 
-// index chooses the rows that matter: all resources, and the cuts with a price.
+// index chooses the rows that matter: those with a price, and then the other
+// resources.
 func (c *combination) index() (place []int32) {
 	r := c.r
 	base := len(r.m.items)
 	place = slices.Repeat([]int32{-1}, len(r.limits))
-	for q := base; q < len(r.limits); q++ {
-		resource := q < base+r.m.rows
-		if !resource && r.center[q] == 0 {
-			continue
-		}
-		place[q] = int32(len(c.rows))
-		c.rows = append(c.rows, int32(q))
-		c.price = append(c.price, -r.center[q])
+	add := func(q int) {
+		place[q] = int32(len(c.free))
 		c.free = append(c.free, r.limits[q]*(1+epsilon))
 	}
-	c.ahead = make([]float64, len(c.rows))
+	for q := base; q < len(r.limits); q++ {
+		if r.center[q] != 0 {
+			add(q)
+			c.price = append(c.price, -r.center[q])
+		}
+	}
+	for q := base; q < base+r.m.rows; q++ {
+		if place[q] < 0 {
+			add(q)
+		}
+	}
+	c.ahead = make([]float64, len(c.price))
 	return place
 }
 
@@ -183,8 +197,9 @@ func (c *combination) shares(i int, id int32, place []int32) []share {
 // wasted is the price of what stays free whatever the items to come take.
 func (c *combination) wasted() float64 {
 	var sum float64
+	free, ahead := c.free[:len(c.price)], c.ahead[:len(c.price)]
 	for q, p := range c.price {
-		if w := c.free[q] - c.ahead[q]; w > 0 {
+		if w := free[q] - ahead[q]; w > 0 {
 			sum += p * w
 		}
 	}
@@ -193,8 +208,9 @@ func (c *combination) wasted() float64 {
 
 // extend fixes one more item, the one that costs most at least. Bound is what
 // the items fixed so far and the others at their least come to, spent is the
-// cost of the former.
-func (c *combination) extend(bound, spent float64) bool {
+// cost of the former. What did not fit before does not fit below.
+func (c *combination) extend(depth int, bound, spent float64) bool {
+	start, after := c.start[depth], c.start[depth+1]
 	floor := bound + c.wasted()
 	item, at, most := -1, 0, -1.0
 	rest := 0.0
@@ -202,10 +218,11 @@ func (c *combination) extend(bound, spent float64) bool {
 		if c.taken[i] >= 0 {
 			continue
 		}
-		k := c.next(i, 0, c.upper-floor)
+		k := c.next(i, start[i], c.upper-floor)
 		if k < 0 {
 			return true
 		}
+		after[i] = k
 		extra := c.lists[i][k].extra
 		if rest += extra; floor+rest >= c.upper {
 			return true
@@ -225,7 +242,7 @@ func (c *combination) extend(bound, spent float64) bool {
 		x := &c.lists[item][k]
 		c.book(x, -1)
 		c.taken[item] = k
-		ok := c.extend(bound+x.extra, spent+c.r.pool.cost[x.id])
+		ok := c.extend(depth+1, bound+x.extra, spent+c.r.pool.cost[x.id])
 		c.taken[item] = -1
 		c.book(x, 1)
 		if !ok || c.tests > combineTests || c.ctx.Err() != nil {

@@ -9,6 +9,9 @@ import (
 // violation is how far a cut must be broken before it is worth a row.
 const violation = 0.02
 
+// shelved is how many cuts that were shed a node keeps.
+const shelved = 40
+
 // A support is what the master's solution puts on one node: runs and how much
 // of each, item by item.
 type support struct {
@@ -50,6 +53,11 @@ func (r *relaxation) separate(limit int) int {
 		if len(s) < 2 {
 			continue
 		}
+		if c, by := r.unshelve(v, s); by > violation {
+			c.by = by
+			all = append(all, c)
+			continue
+		}
 		before := len(all)
 		for _, d := range r.p.active {
 			if r.m.row[v*dims+d] < 0 {
@@ -73,6 +81,33 @@ func (r *relaxation) separate(limit int) int {
 		r.insert(all)
 	}
 	return len(all)
+}
+
+// shelve keeps a cut that was shed; the oldest of its node goes when they are
+// many.
+func (r *relaxation) shelve(c cut) {
+	shelf := r.shelf[c.node]
+	if len(shelf) >= shelved {
+		shelf = shelf[:copy(shelf, shelf[1:])]
+	}
+	r.shelf[c.node] = append(shelf, c)
+}
+
+// unshelve takes back the cut on node v that the support violates most, when
+// it does so far enough.
+func (r *relaxation) unshelve(v int, s []support) (cut, float64) {
+	at, most := -1, violation
+	for k := range r.shelf[v] {
+		if by := r.shelf[v][k].broken(s); by > most {
+			at, most = k, by
+		}
+	}
+	if at < 0 {
+		return cut{}, 0
+	}
+	c := r.shelf[v][at]
+	r.shelf[v] = slices.Delete(r.shelf[v], at, at+1)
+	return c, most
 }
 
 // broken is how far the support violates the cut.

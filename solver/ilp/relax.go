@@ -23,6 +23,7 @@ type relaxation struct {
 	master *master
 	cuts   []cut
 	cutsAt [][]int32 // by node
+	shelf  [][]cut   // cuts shed, by node, the latest last
 	limits []float64 // true right-hand sides by row; the master's are looser, against degeneracy
 	seen   map[string]struct{}
 	tables [][]float64 // of penalties, by node, reused
@@ -42,7 +43,7 @@ type relaxation struct {
 }
 
 func newRelaxation(m *model, worst float64) *relaxation {
-	r := &relaxation{m: m, p: newPricer(m), cutsAt: make([][]int32, m.nodes), seen: map[string]struct{}{}, tables: make([][]float64, m.nodes)}
+	r := &relaxation{m: m, p: newPricer(m), cutsAt: make([][]int32, m.nodes), shelf: make([][]cut, m.nodes), seen: map[string]struct{}{}, tables: make([][]float64, m.nodes)}
 	var rhs []float64
 	for range m.items {
 		r.limits = append(r.limits, 1)
@@ -402,6 +403,7 @@ func (r *relaxation) shed() {
 	var limits, center []float64
 	for q := range loose {
 		if loose[q] {
+			r.shelve(r.cuts[q-base])
 			continue
 		}
 		limits, center = append(limits, r.limits[q]), append(center, r.center[q])
