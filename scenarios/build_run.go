@@ -32,23 +32,32 @@ func (f *File) solve(w *workloads.Workload) SolveSpec {
 		Solver: f.Solve.Solver, Objective: f.Solve.Objective, Then: f.Solve.Then, Also: f.Solve.Also, Limits: f.Solve.Limits,
 		MaxSteps: f.Solve.MaxSteps, Policy: f.Solve.Policy,
 	}
-	onlyJobs := len(w.Pipelines) == 0
 	if s.Solver == "" {
-		s.Solver = "chaincut"
-		if onlyJobs {
-			s.Solver = "binpack"
-			if slices.ContainsFunc(w.Jobs, placement.ByName) || slices.ContainsFunc(w.Jobs, workloads.Job.Prefers) {
-				s.Solver = "nomad" // which knows ports, cores, devices, distances and preferences
-			}
-		}
+		s.Solver = s.fitting(w)
 	}
 	if s.Objective == "" {
 		s.Objective = "latency"
-		if onlyJobs {
+		if len(w.Pipelines) == 0 {
 			s.Objective = "nodes"
 		}
 	}
 	return s
+}
+
+// fitting is the solver for what is asked when none is named: one that knows
+// the objective, and any objective is known to local.
+func (s *SolveSpec) fitting(w *workloads.Workload) string {
+	sole := len(s.Also) == 0 && len(s.Limits) == 0
+	switch {
+	case len(w.Pipelines) > 0 && sole && (s.Objective == "" || s.Objective == "latency"),
+		len(w.Pipelines) == 1 && len(w.Jobs) == 0 && sole && s.Objective == "throughput":
+		return "chaincut"
+	case len(w.Pipelines) == 0 && (slices.ContainsFunc(w.Jobs, placement.ByName) || slices.ContainsFunc(w.Jobs, workloads.Job.Prefers)):
+		return "nomad" // which knows ports, cores, devices, distances and preferences
+	case len(w.Pipelines) == 0 && sole && (s.Objective == "" || s.Objective == "nodes"):
+		return "binpack"
+	}
+	return "local"
 }
 
 // simulate checks that the parts of the run fit together.

@@ -259,7 +259,10 @@ type Models struct {
 type Solve struct {
 	here
 	// Solver by name; caravan solve --help lists them. The default is
-	// chaincut, and binpack when there are only jobs.
+	// chaincut for latency, and for the throughput of one pipeline; binpack
+	// when there are only jobs, and nomad when they ask for ports, cores,
+	// devices, distances or preferences; local for any other objective, and
+	// with also or limits.
 	Solver string `json:"solver,omitempty"`
 	// Objective to minimise: latency (mean over pipelines, weighted by their
 	// rates, on idle machines), worst-latency, queueing-latency (the same mean

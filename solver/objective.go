@@ -74,6 +74,14 @@ func (o Objective) Unit() string {
 	return "1"
 }
 
+// Amount is a value of the objective with its unit, for people.
+func (o Objective) Amount(v float64) string {
+	if o.Unit() == "1" {
+		return fmt.Sprintf("%.6g", v)
+	}
+	return fmt.Sprintf("%.6g %s", v, o.Unit())
+}
+
 // Weights are the pipelines' shares of the means.
 func Weights(w *workloads.Workload) []float64 {
 	out := make([]float64, len(w.Pipelines))
@@ -107,7 +115,17 @@ func Cost(p *Problem, pl placement.Placement) (cost float64, unit string, err er
 	return cost, p.Goal().Unit(), nil
 }
 
-// Within says which limit a placement of everything exceeds.
+// An Excess is a limit that a placement exceeds.
+type Excess struct {
+	Limit
+	Value float64
+}
+
+func (e *Excess) Error() string {
+	return fmt.Sprintf("the %s of the placement that was found is %s, allowed is %s", e.Objective, e.Objective.Amount(e.Value), e.Objective.Amount(e.Most))
+}
+
+// Within says which limit a placement of everything exceeds, as an Excess.
 func Within(p *Problem, pl placement.Placement) error {
 	for _, l := range p.Limits {
 		v, err := Value(p, l.Objective, pl)
@@ -115,7 +133,7 @@ func Within(p *Problem, pl placement.Placement) error {
 			return err
 		}
 		if v > l.Most+Tolerance*math.Abs(l.Most) {
-			return fmt.Errorf("the placement's %s is %v %s, allowed is %v", l.Objective, v, l.Objective.Unit(), l.Most)
+			return &Excess{l, v}
 		}
 	}
 	return nil

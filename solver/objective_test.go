@@ -1,6 +1,8 @@
 package solver_test
 
 import (
+	"context"
+	"math"
 	"testing"
 	"time"
 
@@ -63,6 +65,27 @@ func TestObjectives(t *testing.T) {
 		assert.InDelta(t, want, cost, 1e-8, "%s", o)
 		assert.Equal(t, o.Unit(), unit)
 	}
+}
+
+// fixed is a solver that knows one placement and no limits.
+type fixed placement.Placement
+
+func (f fixed) Solve(context.Context, *solver.Problem) (solver.Solution, error) {
+	return solver.Solution{Placement: placement.Placement(f), Status: solver.Feasible, Bound: math.NaN()}, nil
+}
+
+func TestAPlacementBeyondALimitIsNoAnswer(t *testing.T) {
+	p, pl := worked(t)
+	p.Limits = []solver.Limit{{Objective: solver.Nodes, Most: 2}}
+	sol, err := solver.Solve(context.Background(), fixed(pl), p)
+	require.NoError(t, err)
+	assert.Equal(t, solver.Feasible, sol.Status)
+	p.Limits = append(p.Limits, solver.Limit{Objective: solver.WorstLatency, Most: 1})
+	sol, err = solver.Solve(context.Background(), fixed(pl), p)
+	require.NoError(t, err)
+	assert.Equal(t, solver.Unknown, sol.Status)
+	assert.Len(t, sol.Unplaced, 3)
+	assert.Equal(t, "the worst-latency of the placement that was found is 1.2 s, allowed is 1 s", sol.Reason)
 }
 
 func TestUnknownObjective(t *testing.T) {

@@ -4,6 +4,7 @@ package solver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -125,6 +126,16 @@ func Solve(ctx context.Context, s Solver, p *Problem) (Solution, error) {
 		return Solution{}, fmt.Errorf("the solver's placement cannot run: %w", err)
 	}
 	missing := countUnplaced(sol.Placement)
+	if missing == 0 {
+		var over *Excess
+		switch err := Within(p, sol.Placement); {
+		case errors.As(err, &over):
+			sol.refuse(p, over.Error())
+			missing = countUnplaced(sol.Placement)
+		case err != nil:
+			return Solution{}, err
+		}
+	}
 	if missing > sol.Displaced() && (sol.Status == Optimal || sol.Status == Feasible) {
 		return Solution{}, fmt.Errorf("the solver calls a placement %s that leaves %d items out", sol.Status, missing)
 	}
@@ -138,15 +149,16 @@ func Solve(ctx context.Context, s Solver, p *Problem) (Solution, error) {
 	if sol.Cost, sol.Unit, err = Cost(p, sol.Placement); err != nil {
 		return Solution{}, err
 	}
-	if missing == 0 {
-		if err := Within(p, sol.Placement); err != nil {
-			return Solution{}, err
-		}
-	}
 	if sol.Bound > sol.Cost+Tolerance*math.Abs(sol.Cost) && missing == 0 {
 		return Solution{}, fmt.Errorf("the solver's bound %v lies above the cost %v of its own placement", sol.Bound, sol.Cost)
 	}
 	return sol, nil
+}
+
+// refuse takes back a placement, of a solver that does not heed limits.
+func (s *Solution) refuse(p *Problem, reason string) {
+	s.Placement, s.Status, s.Reason = placement.Unplaced(p.Workload), Unknown, reason
+	s.Unplaced, s.Evicted = LeaveAll(p.Workload, reason), nil
 }
 
 func countUnplaced(pl placement.Placement) int {

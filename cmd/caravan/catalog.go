@@ -43,6 +43,8 @@ func solverRows() []solverRow {
 			always(binpack.Solver{})},
 		{"binpack-spread", "most even load: the same score turned around (worst fit)",
 			always(binpack.Solver{Spread: true})},
+		{"chaincut-contiguous", "highest throughput of one chain cut into stretches of operators, each on a node of its own",
+			always(chaincut.Solver{Contiguous: true})},
 		{"berkeley-upstream", "Berkeley's own recursion, which is not optimal under its contention: to reproduce its numbers",
 			always(chaincut.Upstream{})},
 		{"bins", "fewest nodes, exactly where nodes are alike: how many does the workload need?",

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,7 +27,10 @@ func newSolveCommand(a *app) *cobra.Command {
 		Short: "Decide where each operator and job runs",
 		Long: `Solve reads a scenario (a shipped name, a path, or - for standard input) and
 prints where everything runs, what that costs, and how far from the best
-possible it can be. That no placement exists is an answer: exit code 3.`,
+possible it can be. That no placement exists is an answer: exit code 3.
+
+Solvers:
+` + solverList(),
 		Example: `  caravan solve tutorial
   caravan solve tutorial --compare chaincut,binpack
   caravan solve mine.yaml --set topology.nodes.cloud.speed=2 --output json`,
@@ -97,6 +101,18 @@ func (a *app) writeModel(f *scenarioFlags, arg, lp, mps string) error {
 		fmt.Fprintf(a.stderr, "wrote %s: %s, %s\n", out.path, count(len(m.Cost), "variable"), count(len(m.Rows), "row"))
 	}
 	return nil
+}
+
+// solverList is a line for every solver.
+func solverList() string {
+	var b strings.Builder
+	for i, r := range solverRows() {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "  %-28s %s", r.name, r.what)
+	}
+	return b.String()
 }
 
 // addSolverFlags adds --solver and --compare, which exclude each other.

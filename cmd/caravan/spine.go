@@ -13,6 +13,7 @@ import (
 	"caravan/scenarios"
 	"caravan/sim"
 	"caravan/solver"
+	"caravan/solver/chaincut"
 	"caravan/solver/conflict"
 	"caravan/solver/ilp"
 	"caravan/solver/local"
@@ -99,6 +100,9 @@ func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error)
 	if preferring := preferred(problem.Workload.Jobs); preferring != "" && !heedsPreferences(algorithm) && !problem.Weighs(solver.Affinity) && !problem.Weighs(solver.Spread) {
 		p.doubts = append(p.doubts, fmt.Sprintf("%s does not weigh the affinities and spreads of %s; nomad does", name, preferring))
 	}
+	if ask.solver == "" && len(problem.Also)+len(problem.Limits) > 0 && (name == "chaincut" || name == "binpack") {
+		p.solver, algorithm = "local", local.Solver{} // those two heed neither
+	}
 	limited := ctx
 	if ask.limit > 0 {
 		var stop context.CancelFunc
@@ -113,7 +117,7 @@ func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error)
 		p.solution, err = staged(limited, algorithm, problem, then)
 	}
 	if err != nil {
-		err = fmt.Errorf("solving %s with %s: %w", s.Name, name, err)
+		err = fmt.Errorf("solving %s with %s: %w", s.Name, p.solver, err)
 		if errors.Is(err, solver.ErrUnsupported) {
 			err = badInput(err)
 		}
@@ -121,7 +125,7 @@ func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error)
 	}
 	p.seconds = time.Since(start).Seconds()
 	if !p.placed() && !ask.terse {
-		p.explain(ctx)
+		p.explain(ctx, problem)
 	}
 	return p, ctx.Err()
 }
@@ -130,13 +134,22 @@ func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error)
 const explainTime = 10 * time.Second
 
 // explain puts in place of the solver's reason, where one is found, the
-// smallest set of demands and constraints that cannot all hold.
-func (p *plan) explain(ctx context.Context) {
+// smallest set of demands and constraints that cannot all hold, or the limits
+// that cannot be kept.
+func (p *plan) explain(ctx context.Context, problem *solver.Problem) {
 	ctx, stop := context.WithTimeout(ctx, explainTime)
 	defer stop()
 	// A problem that the exact solver does not take keeps the reason it has.
-	if e, err := conflict.Explain(ctx, problemOf(p.scenario), ilp.Solver{Whole: true}); err == nil && e != nil {
+	if e, err := conflict.Explain(ctx, problem, ilp.Solver{Whole: true}); err == nil && e != nil {
 		p.solution.Reason = e.String()
+		return
+	}
+	reason, proved := conflict.Limits(ctx, problem, chaincut.Solver{}, ilp.Solver{Whole: true}, local.Solver{})
+	if reason != "" {
+		p.solution.Reason = reason
+	}
+	if proved {
+		p.solution.Status = solver.Infeasible
 	}
 }
 

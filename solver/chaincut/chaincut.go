@@ -23,7 +23,12 @@ import (
 
 // Solver places one pipeline after the other, the highest priority first, in
 // what room the earlier ones left. It leaves jobs alone.
-type Solver struct{}
+type Solver struct {
+	// Contiguous is for the throughput of one pipeline: an operator joins its
+	// predecessors or has a node without them, so that a chain is cut into
+	// stretches with a node each.
+	Contiguous bool
+}
 
 // DefaultSteps bounds the branch and bound of one pipeline when the problem
 // sets no limit.
@@ -34,10 +39,16 @@ const forever = time.Duration(math.MaxInt64 / 4)
 
 // Solve implements solver.Solver. The bound is the weighted mean of each
 // pipeline's own optimum on an empty topology.
-func (Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, error) {
-	if p.Goal() == solver.Throughput && len(p.Also) == 0 && len(p.Limits) == 0 {
-		if s, err := soleSearch(ctx, p); err == nil {
-			return s.steadiest()
+func (c Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, error) {
+	steady := p.Goal() == solver.Throughput && len(p.Also) == 0 && len(p.Limits) == 0
+	if steady || c.Contiguous {
+		switch s, err := soleSearch(ctx, p); {
+		case steady && err == nil:
+			return s.steadiest(c.Contiguous)
+		case c.Contiguous && err == nil:
+			return solver.Solution{}, fmt.Errorf("%w: contiguous cuts are for the objective throughput alone, found %q", solver.ErrUnsupported, p.Goal())
+		case c.Contiguous:
+			return solver.Solution{}, fmt.Errorf("%w: contiguous cuts: %w", solver.ErrUnsupported, err)
 		}
 	}
 	sol := solver.Solution{Placement: placement.Unplaced(p.Workload), Status: solver.Optimal, Bound: math.NaN()}
@@ -88,7 +99,8 @@ func (Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, er
 	leaveJobs(p, &sol)
 	if p.Goal() == solver.Latency && len(sol.Unplaced) == 0 {
 		sol.Bound = weightedMean(bounds, weights)
-	} else if sol.Status == solver.Optimal {
+	}
+	if sol.Status == solver.Optimal && (p.Goal() != solver.Latency || len(p.Also) > 0) {
 		sol.Status = solver.Feasible // best latency proves nothing about another objective
 	}
 	return sol, nil
@@ -269,7 +281,11 @@ func (s *search) lack(j int, pin topology.NodeID, l *placement.Ledger) string {
 		out += fmt.Sprintf("; constraints leave out %d", filtered)
 	}
 	for _, dims := range slices.Sorted(keys(full)) {
-		out += fmt.Sprintf("; %d lack %s", full[dims], dims)
+		verb := "lack"
+		if full[dims] == 1 {
+			verb = "lacks"
+		}
+		out += fmt.Sprintf("; %d %s %s", full[dims], verb, dims)
 	}
 	return out
 }

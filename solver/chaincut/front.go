@@ -63,22 +63,23 @@ func MinPeriod(ctx context.Context, p *solver.Problem, contiguous bool) (Point, 
 	if err != nil {
 		return Point{}, err
 	}
-	return s.point(func(e *explorer) { e.byPeriod, e.contiguous, e.floor = true, contiguous, e.leastPeriod() })
+	return s.shortest(contiguous)
 }
 
-// steadiest is the placement of the shortest period as a solution. Nothing can
-// be busy for a smaller share of the time than the period times the rate; it
-// may be for more where directions of a link share their bandwidth.
-func (s *search) steadiest() (solver.Solution, error) {
+// steadiest is the placement of the shortest period as a solution, perhaps of
+// the contiguous ones, for which the bound remains that of all. Nothing can be
+// busy for a smaller share of the time than the period times the rate; it may
+// be for more where directions of a link share their bandwidth.
+func (s *search) steadiest(contiguous bool) (solver.Solution, error) {
 	sol := solver.Solution{Placement: placement.Unplaced(s.p.Workload), Status: solver.Feasible, Bound: math.NaN()}
-	pt, err := s.point(func(e *explorer) { e.byPeriod, e.floor = true, e.leastPeriod() })
+	pt, err := s.shortest(contiguous)
 	if err != nil {
 		return sol, err
 	}
 	sol.Steps = s.steps
 	if pt.Nodes == nil {
 		sol.Status = solver.Unknown
-		if pt.Proved {
+		if pt.Proved && !contiguous {
 			sol.Status = solver.Infeasible
 		}
 		sol.Unplaced = solver.LeaveAll(s.p.Workload, cmp.Or(s.why, "no nodes were found that can run it"))
@@ -86,6 +87,10 @@ func (s *search) steadiest() (solver.Solution, error) {
 	}
 	sol.Placement.Pipelines[0] = pt.Nodes
 	value, err := solver.Value(s.p, solver.Throughput, sol.Placement)
+	if err == nil && contiguous {
+		pt, err = s.shortest(false)
+		sol.Steps += s.steps
+	}
 	if err == nil && pt.Proved {
 		sol.Bound = min(value, s.w.Arrivals.MeanRate()*pt.Period.Seconds())
 		if value <= sol.Bound*(1+solver.Tolerance) {
@@ -93,6 +98,11 @@ func (s *search) steadiest() (solver.Solution, error) {
 		}
 	}
 	return sol, err
+}
+
+// shortest is the point of the shortest period.
+func (s *search) shortest(contiguous bool) (Point, error) {
+	return s.point(func(e *explorer) { e.byPeriod, e.contiguous, e.floor = true, contiguous, e.leastPeriod() })
 }
 
 // soleSearch is the search for the only pipeline of a problem.

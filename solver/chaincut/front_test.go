@@ -269,3 +269,32 @@ func TestThroughputIsProvedForOnePipeline(t *testing.T) {
 	}
 	assert.Greater(t, proved, 100)
 }
+
+// Cuts into stretches are no better than others, and are what MinPeriod finds.
+func TestContiguousThroughputHasABoundOverAll(t *testing.T) {
+	stretches := 0
+	for seed := range uint64(100) {
+		p := shaped(seed)
+		p.Objective = solver.Throughput
+		p.Workload.Pipelines[0].Arrivals = workloads.Arrivals{Kind: workloads.Poisson, Rate: 2}
+		sol, err := solver.Solve(context.Background(), chaincut.Solver{Contiguous: true}, p)
+		require.NoError(t, err)
+		pt, err := chaincut.MinPeriod(context.Background(), p, true)
+		require.NoError(t, err)
+		if pt.Nodes == nil {
+			assert.NotEmpty(t, sol.Unplaced, "seed %d", seed)
+			continue
+		}
+		assert.Equal(t, pt.Nodes, sol.Placement.Pipelines[0], "seed %d", seed)
+		free, err := solver.Solve(context.Background(), chaincut.Solver{}, p)
+		require.NoError(t, err)
+		if free.Status == solver.Optimal {
+			assert.InEpsilon(t, free.Bound, sol.Bound, 1e-9, "seed %d", seed)
+			stretches++
+		}
+	}
+	assert.Greater(t, stretches, 20)
+	p := shaped(1)
+	_, err := solver.Solve(context.Background(), chaincut.Solver{Contiguous: true}, p)
+	assert.ErrorIs(t, err, solver.ErrUnsupported)
+}

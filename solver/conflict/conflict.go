@@ -102,11 +102,12 @@ type thing struct {
 	constraints []workloads.Constraint
 	allowed     []topology.NodeID // by pin and constraints, whatever their room
 	zero        func(*workloads.Workload)
+	job, group  int // of an instance, -1 for an operator
 }
 
 // Explain looks for the reason in the order in which people would: one thing
 // that fits nowhere, things that together exceed the nodes open to them in one
-// dimension, and last a minimal set found by leaving things out one by one and
+// dimension, instances that rules keep apart, and last a minimal set found by leaving things out one by one and
 // asking the exact solver again. It returns nil when it finds none in the time
 // that ctx gives, for instance because there is a placement after all.
 func Explain(ctx context.Context, p *solver.Problem, exact solver.Solver) (*Explanation, error) {
@@ -123,13 +124,16 @@ func Explain(ctx context.Context, p *solver.Problem, exact solver.Solver) (*Expl
 	if e := together(p, ledger, things); e != nil {
 		return e, nil
 	}
+	if e := apart(p, things); e != nil {
+		return e, nil
+	}
 	return filter(ctx, p, exact, things)
 }
 
 func list(p *solver.Problem) ([]thing, error) {
 	var out []thing
-	add := func(name string, d topology.Resources, cs []workloads.Constraint, pin topology.NodeID, zero func(*workloads.Workload)) {
-		t := thing{name: name, demand: d, need: placement.Demand(d), constraints: cs, zero: zero}
+	add := func(name string, d topology.Resources, cs []workloads.Constraint, pin topology.NodeID, job, group int, zero func(*workloads.Workload)) {
+		t := thing{name: name, demand: d, need: placement.Demand(d), constraints: cs, zero: zero, job: job, group: group}
 		for i := range p.Topology.Nodes() {
 			n := topology.NodeID(i)
 			if (pin == topology.None || pin == n) && placement.AllowsAll(&p.Topology.Nodes()[i], cs) == nil {
@@ -146,7 +150,7 @@ func list(p *solver.Problem) ([]thing, error) {
 		}
 		for j := range w.Operators {
 			o := &w.Operators[j]
-			add(w.Name+"/"+o.Name, o.Demand, o.Constraints, pins[j], func(w *workloads.Workload) {
+			add(w.Name+"/"+o.Name, o.Demand, o.Constraints, pins[j], -1, -1, func(w *workloads.Workload) {
 				w.Pipelines[i].Operators[j].Demand = topology.Resources{}
 			})
 		}
@@ -155,7 +159,7 @@ func list(p *solver.Problem) ([]thing, error) {
 		for g := range p.Workload.Jobs[j].Groups {
 			group := &p.Workload.Jobs[j].Groups[g]
 			for k := range group.Count {
-				add(fmt.Sprintf("%s/%s[%d]", p.Workload.Jobs[j].Name, group.Name, k), group.Demand, group.Constraints, topology.None, func(w *workloads.Workload) {
+				add(fmt.Sprintf("%s/%s[%d]", p.Workload.Jobs[j].Name, group.Name, k), group.Demand, group.Constraints, topology.None, j, g, func(w *workloads.Workload) {
 					w.Jobs[j].Groups[g].Count--
 				})
 			}
@@ -176,7 +180,7 @@ func names(p *solver.Problem, nodes []topology.NodeID) []string {
 func alone(p *solver.Problem, ledger *placement.Ledger, t *thing) *Explanation {
 	e := &Explanation{Items: []string{t.name}, Minimal: true}
 	if len(t.allowed) == 0 {
-		e.Remedy = "no node satisfies " + constraintsOf(t)
+		e.Remedy = "no node satisfies " + constraintsOf(p.Topology, t)
 		return e
 	}
 	best, short := topology.None, math.Inf(1)
@@ -208,15 +212,38 @@ func alone(p *solver.Problem, ledger *placement.Ledger, t *thing) *Explanation {
 	return e
 }
 
-func constraintsOf(t *thing) string {
+// constraintsOf lists a thing's constraints, each that no node satisfies with
+// what the nodes have instead.
+func constraintsOf(top *topology.Topology, t *thing) string {
 	if len(t.constraints) == 0 {
 		return "its pin"
 	}
 	var out []string
-	for _, c := range t.constraints {
-		out = append(out, fmt.Sprintf("%s %s %s", c.Attribute, c.Operator, strings.Join(c.Values, ",")))
+	for i := range t.constraints {
+		c := &t.constraints[i]
+		text := strings.TrimSpace(fmt.Sprintf("%s %s %s", c.Attribute, c.Operator, strings.Join(c.Values, ",")))
+		out = append(out, text+instead(top, c))
 	}
 	return strings.Join(out, " and ")
+}
+
+// instead is what the nodes have of an attribute that none has as asked.
+func instead(top *topology.Topology, c *workloads.Constraint) string {
+	var values []string
+	for i := range top.Nodes() {
+		n := &top.Nodes()[i]
+		if c.Allows(n) {
+			return ""
+		}
+		if v, ok := n.Attribute(c.Attribute); ok && v != "" {
+			values = append(values, v)
+		}
+	}
+	slices.Sort(values)
+	if values = slices.Compact(values); len(values) == 0 {
+		return fmt.Sprintf(" (none has %s)", c.Attribute)
+	}
+	return fmt.Sprintf(" (nodes have %s)", listed(values, 6))
 }
 
 // together looks for things confined to a set of nodes that exceed it in one

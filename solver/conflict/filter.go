@@ -67,6 +67,7 @@ func filter(ctx context.Context, p *solver.Problem, exact solver.Solver, things 
 func infeasible(ctx context.Context, p *solver.Problem, exact solver.Solver, things []thing, out []bool, t *topology.Topology) (bool, error) {
 	q := *p
 	q.Topology, q.Workload, q.Incumbent, q.Objective = t, cloneWorkload(p.Workload), nil, solver.Latency
+	q.Also, q.Limits = nil, nil
 	for i, gone := range out {
 		if gone {
 			things[i].zero(q.Workload)

@@ -56,7 +56,7 @@ func (s Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, 
 	}
 	sol.Placement, sol.Steps = w.anneal(ctx, steps)
 	if err := solver.Within(&q, sol.Placement); err != nil {
-		sol.Status, sol.Reason = solver.Unknown, "no placement within the limits was found: "+err.Error()
+		sol.Status, sol.Reason = solver.Unknown, err.Error()
 		sol.Placement, sol.Unplaced = placement.Unplaced(p.Workload), solver.LeaveAll(p.Workload, sol.Reason)
 	}
 	return sol, nil
