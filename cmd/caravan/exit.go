@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"caravan/runner/nomad"
 )
 
 // Exit codes. docs/cli.md repeats the table for scripts.
 const (
 	exitDone        = 0   // the work was done
 	exitFailed      = 1   // something outside the input went wrong, such as a full disk
-	exitBadInput    = 2   // the command line or a file is at fault
+	exitBadInput    = 2   // the command line, a file or the environment is at fault
 	exitInfeasible  = 3   // no placement exists, or a tolerance was missed: an answer, not a fault
 	exitPartial     = 5   // some of several scenarios failed
 	exitInterrupted = 130 // Ctrl-C or SIGTERM; nothing is left half-written
@@ -43,7 +45,10 @@ func badInput(err error) error {
 // exitCode is the code that a command which returned err ends with. An error
 // before the command's own code began is one of the command line.
 func (a *app) exitCode(ctx context.Context, err error) int {
-	var coded *exitError
+	var (
+		coded  *exitError
+		access *nomad.AccessError
+	)
 	switch {
 	case err == nil:
 		return exitDone
@@ -51,7 +56,7 @@ func (a *app) exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &coded):
 		return coded.code
-	case !a.started:
+	case !a.started, errors.As(err, &access):
 		return exitBadInput
 	}
 	return exitFailed

@@ -50,6 +50,7 @@ type flags struct {
 	scenarios     []string
 	varied        int
 	images        []string
+	secure        bool
 }
 
 func (f *flags) add(cmd *cobra.Command) {
@@ -57,6 +58,7 @@ func (f *flags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.modules, "modules", "runner/clusters", "`folder` of the modules that the programs are built from")
 	cmd.Flags().StringSliceVar(&f.scenarios, "scenario", nil, "take the machines from these `scenarios`, shipped or files; default: edge1, edge2 and cloud")
 	cmd.Flags().StringSliceVar(&f.images, "image", nil, "container images that every kubernetes node gets, each of one static program, as `REF=PROGRAM`")
+	cmd.Flags().BoolVar(&f.secure, "secure", false, "TLS and access control lists, for nomad; the certificate and a token with the rights that caravan needs are in NOMAD_CACERT and NOMAD_TOKEN")
 	cmd.Flags().IntVar(&f.varied, "varied", 0, "`number` of machines of different sizes, classes, racks and zones instead; of kubernetes only their objects, for decisions")
 	cmd.MarkFlagsMutuallyExclusive("scenario", "varied")
 }
@@ -165,6 +167,9 @@ func (f *flags) hold(ctx context.Context, kind string, use func(context.Context,
 	if err != nil {
 		return err
 	}
+	if f.secure && kind != "nomad" {
+		return fmt.Errorf("--secure: found kind %q, allowed: nomad", kind)
+	}
 	nodes, err := machines(f.scenarios)
 	if err != nil {
 		return err
@@ -177,7 +182,7 @@ func (f *flags) hold(ctx context.Context, kind string, use func(context.Context,
 		return err
 	}
 	began := time.Now()
-	c, err := f.startKind(ctx, kind, clusters.Spec{Name: name, Nodes: nodes, Unmanned: f.varied > 0 && kind == "kubernetes", Log: os.Stderr}, programs)
+	c, err := f.startKind(ctx, kind, clusters.Spec{Name: name, Nodes: nodes, Unmanned: f.varied > 0 && kind == "kubernetes", Secure: f.secure, Log: os.Stderr}, programs)
 	if err != nil {
 		return err
 	}
@@ -201,7 +206,7 @@ func save(c *clusters.Cluster, kind string) error {
 		return err
 	}
 	part := filepath.Join(c.Dir, stateFile+".part")
-	if err := os.WriteFile(part, append(text, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(part, append(text, '\n'), 0o600); err != nil {
 		return err
 	}
 	return os.Rename(part, filepath.Join(c.Dir, stateFile))
@@ -269,6 +274,9 @@ func (f *flags) start(ctx context.Context, kind, name string) error {
 	defer os.Remove(log.Name())
 	defer log.Close()
 	args := []string{"run", kind, "--name", name, "--modules", f.modules}
+	if f.secure {
+		args = append(args, "--secure")
+	}
 	if f.varied > 0 {
 		args = append(args, "--varied", strconv.Itoa(f.varied))
 	}

@@ -32,6 +32,8 @@ type Spec struct {
 	// Network is the addresses of the machines, a /24; zero takes the first
 	// of 10.78.0.0 to 10.78.255.0 that no device of this machine is in.
 	Network netip.Prefix
+	// Secure makes a HashiCorp Nomad cluster ask for a token and speak TLS.
+	Secure bool
 	// Unmanned makes Nodes objects of the orchestrator's API with no machine
 	// behind them: for decisions about where work goes, on Kubernetes.
 	Unmanned bool
@@ -129,6 +131,8 @@ type Cluster struct {
 	hosts []host // the server's first, then one for each node
 	book  *ledger
 	mesh  *mesh
+	// Of a cluster that is Secure.
+	security *security
 	// What else this process serves to the cluster.
 	closers []io.Closer
 	// Address of the orchestrator's API.

@@ -46,9 +46,22 @@ func (c *Cluster) nomad(ctx context.Context, program string) error {
 	}
 	server := &c.hosts[0]
 	c.Address = fmt.Sprintf("http://%s:4646", server.address)
+	if c.Secure {
+		c.Address = fmt.Sprintf("https://%s:4646", server.address)
+		if err := c.secure(); err != nil {
+			return err
+		}
+	}
 	c.Env = []string{"NOMAD_ADDR=" + c.Address}
 	if err := c.nomadAgent(server, program, c.nomadServer()); err != nil {
 		return err
+	}
+	if c.Secure {
+		token, err := c.grant(ctx)
+		if err != nil {
+			return err
+		}
+		c.Env = append(c.Env, "NOMAD_CACERT="+c.security.file("ca"), "NOMAD_TOKEN="+token)
 	}
 	for i := range c.Nodes {
 		if err := c.nomadAgent(&c.hosts[i+1], program, c.nomadClient(&c.Nodes[i], &c.hosts[i+1])); err != nil {
@@ -77,6 +90,17 @@ func (c *Cluster) nomadAgent(h *host, program string, config map[string]any) err
 	config["disable_update_check"] = true
 	config["log_level"] = "INFO"
 	config["consul"] = map[string]any{"auto_advertise": false, "client_auto_join": false, "server_auto_join": false}
+	if c.Secure {
+		role := "client"
+		if h.name == serverHost {
+			role = "server"
+		}
+		var err error
+		if config["tls"], err = c.security.certify(h, role); err != nil {
+			return err
+		}
+		config["acl"] = map[string]any{"enabled": true}
+	}
 	text, err := json.MarshalIndent(config, "", "  ")
 	if err != nil {
 		return err
@@ -137,7 +161,7 @@ func (c *Cluster) nomadClient(n *Node, h *host) map[string]any {
 // nomadReady reports what is missing until every client takes work.
 func (c *Cluster) nomadReady(ctx context.Context) error {
 	var nodes []struct{ Name, Status, SchedulingEligibility string }
-	if err := getJSON(ctx, c.Address+"/v1/nodes", &nodes); err != nil {
+	if err := c.call(ctx, http.MethodGet, "/v1/nodes", nil, &nodes); err != nil {
 		return err
 	}
 	ready := 0
@@ -174,21 +198,4 @@ func (c *Cluster) await(ctx context.Context, ready func(context.Context) error) 
 		case <-tick.C:
 		}
 	}
-}
-
-// getJSON asks an address for a JSON document.
-func getJSON(ctx context.Context, address string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", address, response.Status)
-	}
-	return json.NewDecoder(response.Body).Decode(into)
 }

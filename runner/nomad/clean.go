@@ -76,7 +76,7 @@ func (b *Backend) running(ctx context.Context, jobs []*api.JobListStub) ([]strin
 func (b *Backend) silent(ctx context.Context) (map[string]bool, error) {
 	stubs, _, err := b.client.Nodes().List(query(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("nodes of %s: %w", b.Address(), err)
+		return nil, b.failed("nodes", err)
 	}
 	silent := map[string]bool{}
 	for _, s := range stubs {

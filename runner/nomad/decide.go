@@ -21,7 +21,7 @@ import (
 func (b *Backend) Machines(ctx context.Context) ([]topology.Node, error) {
 	stubs, _, err := b.client.Nodes().List(query(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("nodes of %s: %w", b.Address(), err)
+		return nil, b.failed("nodes", err)
 	}
 	slices.SortFunc(stubs, func(x, y *api.NodeListStub) int { return cmp.Compare(x.Name, y.Name) })
 	var list []topology.Node
@@ -95,7 +95,7 @@ func (b *Backend) Allocations(ctx context.Context, run string) ([]runner.Allocat
 	q.Params = map[string]string{"resources": "true"}
 	stubs, _, err := b.client.Allocations().List(q)
 	if err != nil {
-		return nil, fmt.Errorf("allocations of %s: %w", b.Address(), err)
+		return nil, b.failed("allocations", err)
 	}
 	slices.SortFunc(stubs, func(x, y *api.AllocationListStub) int {
 		return cmp.Or(cmp.Compare(x.CreateIndex, y.CreateIndex), cmp.Compare(x.Name, y.Name))
@@ -235,7 +235,7 @@ func (b *Backend) placed(ctx context.Context, eval string) ([]Placed, error) {
 	}
 	nodes, _, err := b.client.Nodes().List(query(ctx))
 	if err != nil {
-		return nil, fmt.Errorf("nodes of %s: %w", b.Address(), err)
+		return nil, b.failed("nodes", err)
 	}
 	names := map[string]string{}
 	for _, n := range nodes {

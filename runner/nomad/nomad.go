@@ -90,7 +90,7 @@ func (b *Backend) Nodes(ctx context.Context) ([]runner.Node, error) {
 	q.Params = map[string]string{"resources": "true"}
 	stubs, _, err := b.client.Nodes().List(q)
 	if err != nil {
-		return nil, fmt.Errorf("nodes of %s: %w", b.Address(), err)
+		return nil, b.failed("nodes", err)
 	}
 	var list []runner.Node
 	for _, s := range stubs {

@@ -2,10 +2,13 @@ package nomad
 
 import (
 	"context"
+	"encoding/pem"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/nomad/api"
@@ -172,4 +175,51 @@ func TestAJobOnANodeThatDoesNotAnswerIsKeptForLater(t *testing.T) {
 	gone, err = b.Clean(t.Context(), "r")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"job caravan-r"}, gone, "what the server counts as lost is not waited for")
+}
+
+// TestAccessOnACluster meets a cluster that asks for a token and a certificate
+// with the wrong ones.
+func TestAccessOnACluster(t *testing.T) {
+	if os.Getenv("CARAVAN_TEST_NOMAD") == "" || os.Getenv("NOMAD_CACERT") == "" {
+		t.Skip("CARAVAN_TEST_NOMAD and NOMAD_CACERT are not set: make cluster-nomad-test starts a cluster and sets them")
+	}
+	for _, c := range []struct{ name, value, says string }{
+		{"NOMAD_TOKEN", "", "NOMAD_TOKEN is not set, and the cluster asks for a token"},
+		{"NOMAD_TOKEN", "11111111-2222-3333-4444-555555555555", "the token in NOMAD_TOKEN is unknown or lacks a right"},
+		{"NOMAD_CACERT", "", "NOMAD_CACERT is not set: it names the file of the authority to trust"},
+		{"NOMAD_ADDR", strings.Replace(os.Getenv("NOMAD_ADDR"), "https", "http", 1), "NOMAD_ADDR must begin with https://"},
+	} {
+		t.Run(c.says, func(t *testing.T) {
+			t.Setenv(c.name, c.value)
+			b := backend(t, Options{})
+			_, nodes := b.Nodes(t.Context())
+			_, jobs := b.Status(t.Context(), "")
+			for _, err := range []error{nodes, jobs, b.Deploy(t.Context(), plan(t))} {
+				var access *AccessError
+				require.ErrorAs(t, err, &access)
+				assert.ErrorContains(t, err, c.says)
+			}
+		})
+	}
+}
+
+func TestARefusalSaysWhatTheEnvironmentLacks(t *testing.T) {
+	status, body := http.StatusForbidden, "Permission denied"
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, body, status) }))
+	t.Cleanup(s.Close)
+	t.Setenv("NOMAD_ADDR", s.URL)
+	_, err := backend(t, Options{}).Nodes(t.Context())
+	assert.ErrorContains(t, err, "NOMAD_CACERT is not set")
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600))
+	t.Setenv("NOMAD_CACERT", authority)
+	_, err = backend(t, Options{}).Nodes(t.Context())
+	assert.ErrorContains(t, err, "NOMAD_TOKEN is not set")
+	t.Setenv("NOMAD_TOKEN", "x")
+	_, err = backend(t, Options{}).Nodes(t.Context())
+	assert.ErrorContains(t, err, "the token in NOMAD_TOKEN is unknown")
+	status = http.StatusInternalServerError
+	var access *AccessError
+	_, err = backend(t, Options{}).Nodes(t.Context())
+	assert.NotErrorAs(t, err, &access, "the server's own trouble is not ours")
 }

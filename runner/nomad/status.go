@@ -20,7 +20,7 @@ func (b *Backend) jobs(ctx context.Context, run string) ([]*api.JobListStub, err
 	q.Prefix = jobPrefix + run
 	list, _, err := b.client.Jobs().ListOptions(&api.JobListOptions{Fields: &api.JobListFields{Meta: true}}, q)
 	if err != nil {
-		return nil, fmt.Errorf("jobs of %s: %w", b.Address(), err)
+		return nil, b.failed("jobs", err)
 	}
 	list = slices.DeleteFunc(list, func(j *api.JobListStub) bool {
 		label := j.Meta[runMeta]
