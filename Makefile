@@ -110,7 +110,7 @@ cluster-nomad-stop: cluster-build
 # The suite of backends, and decisions compared, on a cluster of its own with
 # TLS and access control lists, which is stopped at the end.
 cluster-nomad-test: cluster-build
-	$(CLUSTER) with nomad --secure --name cvtest -- env CARAVAN_TEST_NOMAD=1 $(GO) test -count=1 -v -run OnACluster ./runner/nomad ./cmd/caravan
+	$(CLUSTER) with nomad --secure --name cvtest -- env CARAVAN_TEST_NOMAD=1 CARAVAN_TEST_EXEC=/caravan $(GO) test -count=1 -v -run OnACluster ./runner/nomad ./cmd/caravan
 
 # Agents, links, machines and commands that fail while requests are under way:
 # what exists before, during and after each, and a link that gets slow under

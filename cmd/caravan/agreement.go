@@ -250,27 +250,49 @@ func (m *mirror) begin(ctx context.Context, spec *workloads.Job) error {
 	if m.held, err = hold(m.fleet, list, m.specs, m.nodes); err != nil {
 		return err
 	}
-	id := m.state.Submit(spec)
+	m.attempt(m.state.Submit(spec), spec)
+	return nil
+}
+
+// attempt starts a plan for the job.
+func (m *mirror) attempt(id cluster.JobID, spec *workloads.Job) {
 	m.plan = &cluster.Plan{Job: id, Priority: spec.Priority, AllAtOnce: spec.AllAtOnce}
 	m.chain = binpack.NewChain(m.fleet, m.config)
 	m.chain.Begin(cluster.View{State: m.state, Plan: m.plan}, id, spec, 1)
-	return nil
+}
+
+// attempts are the instants at which the server applied plans for the job, in
+// order. When its applier refuses a part of a plan, the rest is in force, and
+// the server decides about the part anew, with a plan that is empty again.
+func attempts(list []nomad.Placed) []uint64 {
+	var all []uint64
+	for _, p := range list {
+		all = append(all, p.Attempt)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // compare goes through the server's verdict instance by instance, and follows
 // it, so that one difference does not make the next.
 func (m *mirror) compare(spec *workloads.Job, v nomad.Verdict) {
 	evicted := 0
-	for g := range spec.Groups {
-		name := spec.Groups[g].Name
-		for _, p := range v.Placed {
-			if p.Group == name {
-				evicted += len(p.Evicted)
-				m.instance(spec, g, p)
-			}
+	all := attempts(v.Placed)
+	for n := range max(1, len(all)) {
+		if n > 0 {
+			m.state.Commit(m.plan, 0, func(topology.NodeID) bool { return false })
+			m.attempt(m.plan.Job, spec)
 		}
-		if why, ok := v.Unplaced[name]; ok {
-			m.refused(spec, g, why)
+		for g := range spec.Groups {
+			for _, p := range v.Placed {
+				if p.Group == spec.Groups[g].Name && p.Attempt == all[n] {
+					evicted += len(p.Evicted)
+					m.instance(spec, g, p, beside(v.Placed, p))
+				}
+			}
+			if why, ok := v.Unplaced[spec.Groups[g].Name]; ok && n >= len(all)-1 {
+				m.refused(spec, g, why)
+			}
 		}
 	}
 	wanted := 0
@@ -309,14 +331,14 @@ func (t *tally) disagree(spec *workloads.Job, g, index int, server, caravan, rea
 // compared, by scorer, then the choice among these nodes, then the evictions.
 // Only these nodes are compared, since which ones a service looks at is the
 // luck of the server's shuffle.
-func (m *mirror) instance(spec *workloads.Job, g int, p nomad.Placed) {
+func (m *mirror) instance(spec *workloads.Job, g int, p nomad.Placed, known string) {
 	m.answer.Instances++
 	var looked []topology.NodeID
 	for _, s := range p.Scores {
 		looked = append(looked, m.nodes[s.Node])
 	}
 	d, ok := m.chain.Select(g, binpack.Options{Only: looked})
-	reason, known := "", ""
+	reason := ""
 	if m.chain.Explain().Evicting && m.placesOn(looked) {
 		known = ignoresOwn
 	}
@@ -344,6 +366,21 @@ func (m *mirror) instance(spec *workloads.Job, g int, p nomad.Placed) {
 // (preemption.go, SetCandidates). Its applier then refuses the plan, and after
 // some attempts the server gives up.
 const ignoresOwn = "the server forgets what the same job was just given on the node"
+
+// refusedBeside is why the server may have seen a plan that nobody knows: it
+// keeps no record of where the instances were that its applier refused.
+const refusedBeside = "another part of the same plan was refused, and is not on record"
+
+// beside is refusedBeside if an instance that was decided before p in the same
+// plan, one of a lower number or perhaps of another group, was applied later.
+func beside(list []nomad.Placed, p nomad.Placed) string {
+	for _, q := range list {
+		if q.Attempt > p.Attempt && (q.Group != p.Group || q.Index < p.Index) {
+			return refusedBeside
+		}
+	}
+	return ""
+}
 
 // placesOn reports whether the plan has put instances on one of the nodes.
 func (m *mirror) placesOn(nodes []topology.NodeID) bool {

@@ -17,6 +17,7 @@ import (
 	"caravan/runner/kubernetes"
 	"caravan/runner/kubernetes/api"
 	"caravan/runner/kubernetes/apitest"
+	"caravan/runner/nomad"
 	"caravan/topology"
 	"caravan/workloads"
 )
@@ -141,6 +142,14 @@ func TestRandomJobsAreThoseOfTheirSeed(t *testing.T) {
 			assert.GreaterOrEqual(t, last.Priority-low.Priority, 10, "upstream evicts from a difference of 10")
 		}
 	}
+}
+
+func TestAnInstanceIsDecidedBesideThoseThatWereRefused(t *testing.T) {
+	list := []nomad.Placed{{Group: "a", Index: 2, Attempt: 7}, {Group: "a", Index: 0, Attempt: 9}, {Group: "a", Index: 3, Attempt: 9}}
+	assert.Equal(t, []uint64{7, 9}, attempts(list))
+	assert.Equal(t, refusedBeside, beside(list, list[0]), "number 0 was in its plan, and was refused")
+	assert.Empty(t, beside(list, list[1]))
+	assert.Empty(t, beside(list, list[2]))
 }
 
 func TestTheComparisonOfDecisionsIsDocumented(t *testing.T) {

@@ -181,8 +181,12 @@ func (f *flags) hold(ctx context.Context, kind string, use func(context.Context,
 	if err != nil {
 		return err
 	}
+	chroot, err := programBeside()
+	if err != nil {
+		return err
+	}
 	began := time.Now()
-	c, err := f.startKind(ctx, kind, clusters.Spec{Name: name, Nodes: nodes, Unmanned: f.varied > 0 && kind == "kubernetes", Secure: f.secure, Log: os.Stderr}, programs)
+	c, err := f.startKind(ctx, kind, clusters.Spec{Name: name, Nodes: nodes, Unmanned: f.varied > 0 && kind == "kubernetes", Secure: f.secure, Chroot: chroot, Log: os.Stderr}, programs)
 	if err != nil {
 		return err
 	}
@@ -193,6 +197,20 @@ func (f *flags) hold(ctx context.Context, kind string, use func(context.Context,
 	removed, closing := c.Close()
 	fmt.Fprintf(os.Stderr, "removed %d things of cluster %q\n", len(removed), name)
 	return errors.Join(err, closing)
+}
+
+// programBeside is the caravan of this program's folder, as the exec driver's
+// tasks find it; they have nothing else but the names of users. There may be none.
+func programBeside() (map[string]string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	program := filepath.Join(filepath.Dir(self), "caravan")
+	if _, err := os.Stat(program); err != nil {
+		return nil, nil
+	}
+	return map[string]string{program: "/caravan", "/etc/passwd": "/etc/passwd", "/etc/group": "/etc/group"}, nil
 }
 
 // save writes the state of a cluster that is ready.

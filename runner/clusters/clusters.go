@@ -34,6 +34,10 @@ type Spec struct {
 	Network netip.Prefix
 	// Secure makes a HashiCorp Nomad cluster ask for a token and speak TLS.
 	Secure bool
+	// Chroot is what tasks of HashiCorp Nomad's exec driver find in their root,
+	// by its path on this machine; nil is that software's own list, which
+	// copies all programs of the machine for each task.
+	Chroot map[string]string
 	// Unmanned makes Nodes objects of the orchestrator's API with no machine
 	// behind them: for decisions about where work goes, on Kubernetes.
 	Unmanned bool

@@ -143,6 +143,9 @@ func (c *Cluster) nomadClient(n *Node, h *host) map[string]any {
 			"fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean,consul,vault,cni",
 		},
 	}
+	if c.Chroot != nil {
+		client["chroot_env"] = c.Chroot
+	}
 	if memory > 0 {
 		client["memory_total_mb"] = int(memory / topology.MiB)
 	}

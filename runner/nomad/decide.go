@@ -154,6 +154,7 @@ type Placed struct {
 	Group   string
 	Index   int
 	Node    string
+	Attempt uint64             // when its plan was applied; a job may need several
 	Scores  []runner.NodeScore // best first, at most five
 	Evicted []string           // IDs of the allocations that had to leave
 }
@@ -250,7 +251,7 @@ func (b *Backend) placed(ctx context.Context, eval string) ([]Placed, error) {
 		if err != nil {
 			return nil, fmt.Errorf("allocation %s: %w", s.ID, err)
 		}
-		p := Placed{ID: a.ID, Group: a.TaskGroup, Index: indexOf(a.Name), Node: a.NodeName, Evicted: a.PreemptedAllocations}
+		p := Placed{ID: a.ID, Group: a.TaskGroup, Index: indexOf(a.Name), Node: a.NodeName, Attempt: a.CreateIndex, Evicted: a.PreemptedAllocations}
 		if a.Metrics != nil {
 			for _, m := range a.Metrics.ScoreMetaData {
 				p.Scores = append(p.Scores, runner.NodeScore{Node: names[m.NodeID], Final: m.NormScore, Parts: m.Scores})

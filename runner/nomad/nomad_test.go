@@ -49,6 +49,28 @@ func TestOnACluster(t *testing.T) {
 	runnertest.Test(t, b, [2]string{nodes[0].Name, nodes[1].Name})
 }
 
+// TestExecOnACluster runs the suite with the driver that gives each task a root
+// of its own, which holds the program that CARAVAN_TEST_EXEC names.
+func TestExecOnACluster(t *testing.T) {
+	program := os.Getenv("CARAVAN_TEST_EXEC")
+	if program == "" {
+		t.Skip("CARAVAN_TEST_EXEC is not set: make cluster-nomad-test starts a cluster and sets it")
+	}
+	b := backend(t, Options{Driver: "exec", Program: program})
+	nodes, err := b.Nodes(t.Context())
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(nodes), 2)
+	runnertest.Test(t, b, [2]string{nodes[0].Name, nodes[1].Name})
+}
+
+func TestWhyATaskDoesNotRun(t *testing.T) {
+	failed := &api.TaskEvent{Type: api.TaskDriverFailure, DisplayMessage: "no such program"}
+	after := &api.TaskEvent{Type: api.TaskNotRestarting, DisplayMessage: "Error was unrecoverable"}
+	assert.Equal(t, "no such program", cause([]*api.TaskEvent{failed, after}))
+	assert.Equal(t, "Error was unrecoverable", cause([]*api.TaskEvent{after}))
+	assert.Empty(t, cause(nil))
+}
+
 func plan(t *testing.T) *runner.Plan { return runnertest.Chain(t, "r", [2]string{"a", "b"}) }
 
 func backend(t *testing.T, o Options) *Backend {

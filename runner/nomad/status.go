@@ -80,8 +80,8 @@ func agentOf(run string, a *api.AllocationListStub) runner.Agent {
 	}
 	if t := a.TaskStates[taskName]; t != nil {
 		out.Restarts = int(t.Restarts)
-		if n := len(t.Events); n > 0 && out.State != runner.Running {
-			out.Detail = t.Events[n-1].DisplayMessage
+		if out.State != runner.Running {
+			out.Detail = cmp.Or(cause(t.Events), out.Detail)
 		}
 	}
 	switch {
@@ -91,6 +91,19 @@ func agentOf(run string, a *api.AllocationListStub) runner.Agent {
 		out.Detail = "the client of its node does not answer"
 	}
 	return out
+}
+
+// cause is the last event that says why a task does not run, or else the last.
+func cause(events []*api.TaskEvent) string {
+	for _, e := range slices.Backward(events) {
+		if slices.Contains([]string{api.TaskDriverFailure, api.TaskSetupFailure, api.TaskFailedValidation}, e.Type) {
+			return e.DisplayMessage
+		}
+	}
+	if len(events) == 0 {
+		return ""
+	}
+	return events[len(events)-1].DisplayMessage
 }
 
 // state tells what an allocation does from what is wanted of it and what its
