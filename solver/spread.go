@@ -24,7 +24,7 @@ func spreadCounters(p *Problem) []Counter {
 			for i := range spreads {
 				weight += spreads[i].Weight
 			}
-			if weight == 0 {
+			if weight == 0 || group.Count == 0 {
 				continue
 			}
 			instances += group.Count
