@@ -40,6 +40,9 @@ func (s Solver) Solve(ctx context.Context, p *solver.Problem) (solver.Solution, 
 	if err != nil {
 		return solver.Solution{}, err
 	}
+	if len(m.items) == 0 {
+		return solver.Solution{Placement: placement.Unplaced(p.Workload), Status: solver.Optimal, Bound: math.NaN()}, nil
+	}
 	if len(unplaced) > 0 {
 		sol := s.without(p, unplaced)
 		if s.Whole {
