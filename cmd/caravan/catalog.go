@@ -72,6 +72,11 @@ func solverRows() []solverRow {
 				engine, err := milp.NewHiGHS(limit)
 				return milp.Solver{Engine: engine}, err
 			}},
+		{"lpsolve", "the same flow model for the generic engine lp_solve (a build tag)",
+			func(limit time.Duration) (solver.Solver, error) {
+				engine, err := milp.NewLPSolve(limit)
+				return milp.Solver{Engine: engine}, err
+			}},
 	}
 	return append(rows, policySolvers()...)
 }
