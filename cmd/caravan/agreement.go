@@ -382,9 +382,11 @@ func beside(list []nomad.Placed, p nomad.Placed) string {
 	return ""
 }
 
-// placesOn reports whether the plan has put instances on one of the nodes.
+// placesOn reports whether the job has instances on one of the nodes, from this
+// plan or from an earlier attempt.
 func (m *mirror) placesOn(nodes []topology.NodeID) bool {
-	return slices.ContainsFunc(m.plan.Placements, func(a cluster.Allocation) bool { return slices.Contains(nodes, a.Node) })
+	return slices.ContainsFunc(m.plan.Placements, func(a cluster.Allocation) bool { return slices.Contains(nodes, a.Node) }) ||
+		slices.ContainsFunc(m.state.Of(m.plan.Job), func(a cluster.AllocID) bool { return slices.Contains(nodes, m.state.Alloc(a).Node) })
 }
 
 // finalOf is the server's score of a node.
