@@ -32,7 +32,7 @@ func (a *app) printBench(r, base *benchResults, format string) error {
 func (a *app) printBenchRows(r *benchResults) {
 	g := grid{header: []string{"instance", "solver", "status", "cost", "bound", "gap", "known", "steps", "CPU time", ""}, numbers: []int{3, 4, 5, 6, 7, 8}}
 	for _, row := range r.Rows {
-		g.add(row.Instance, row.Solver, row.Status, optional(row.Cost, row.Unit), optional(row.Bound, row.Unit), optional(row.Gap, "1"),
+		g.add(row.Instance, row.Solver, row.Status, optional(row.Cost, row.Unit), optional(row.Bound, row.Unit), gapText(row.Gap),
 			optional(row.Known, row.Unit), strconv.FormatInt(row.Steps, 10), seconds(median(row.CPUSeconds)), row.Wrong)
 	}
 	g.render(a.stdout)

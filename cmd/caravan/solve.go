@@ -205,7 +205,7 @@ func (a *app) printPlanComparison(plans []*plan) {
 	for _, p := range plans {
 		s := p.answer()
 		g.add(s.Solver, s.Status, s.Objective.Name, optional(s.Objective.Value, s.Objective.Unit), optional(s.Bound, s.Objective.Unit),
-			optional(s.Gap, "1"), strconv.Itoa(p.nodesUsed()), strconv.Itoa(len(s.Unplaced)), quantity(s.Seconds, "s"))
+			gapText(s.Gap), strconv.Itoa(p.nodesUsed()), strconv.Itoa(len(s.Unplaced)), quantity(s.Seconds, "s"))
 	}
 	g.render(a.stdout)
 }
@@ -216,6 +216,18 @@ func optional(v *float64, unit string) string {
 		return "-"
 	}
 	return quantity(*v, unit)
+}
+
+// tinyGap is a gap of 0.0001 %.
+const tinyGap = 1e-6
+
+// gapText prints a gap that may be unknown; one that is only rounding, or what
+// a solver tolerates, is not spelled out.
+func gapText(gap *float64) string {
+	if gap != nil && *gap > 0 && *gap < tinyGap {
+		return "<0.0001 %"
+	}
+	return optional(gap, "1")
 }
 
 // placed reports whether the solver answered with a placement.

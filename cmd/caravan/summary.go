@@ -76,6 +76,8 @@ func (p *plan) verdict() string {
 		return text + "; no bound was proven."
 	case s.Gap != nil && *s.Gap <= solver.Tolerance, s.Objective.Value != nil && *s.Bound >= *s.Objective.Value:
 		return text + "; no placement does better."
+	case s.Gap != nil && *s.Gap < tinyGap:
+		return text + "; no placement is better by 0.0001 % or more."
 	}
 	return fmt.Sprintf("%s; at least %s whatever the placement, so at most %s could be gained.", text, optional(s.Bound, s.Objective.Unit), optional(s.Gap, "1"))
 }
