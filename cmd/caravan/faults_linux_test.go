@@ -111,6 +111,7 @@ func (f *faulty) try(x fault) {
 	before := f.exists()
 	f.cmd = exec.Command(f.program, "validate", "validate-chain-light", "--cluster", "nomad", "--emulated", f.cluster, "-y",
 		"--repeat", "1", "--duration", "35s", "--work", "hold", "--max-lag", "20s")
+	f.cmd.Dir = f.TempDir()
 	f.cmd.Stdout, f.cmd.Stderr = &f.output, &f.output
 	require.NoError(f, f.cmd.Start())
 	f.Cleanup(func() { _ = f.cmd.Process.Kill() }) // has ended, unless the test failed
