@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path"
 	"runtime"
 	"slices"
 	"strconv"
@@ -43,10 +42,12 @@ func newBenchCommand(a *app) *cobra.Command {
 		Short: "Measure the solvers on instances with known answers, and against a baseline",
 		Long: `Bench gives each solver each instance in turn and prints what it found, what it
 proved, and the CPU time it took. Instances are shipped, drawn by seed, or read
-from a directory of published ones. Saved results are a baseline: a later bench
+from a directory of published ones. For one network that is cut over devices it
+also prints which layer goes where. Saved results are a baseline: a later bench
 says what changed, and ~ where the difference may be chance. The exit code is 3
 when a solver contradicts a known answer.`,
 		Example: `  caravan bench --list
+  caravan bench --filter LayerGraphs-bert24_inference
   caravan bench --filter 5x5x10 --solver ilp,highs --time 60s
   caravan bench --filter gap --count 10 --save base.json
   caravan bench --filter gap --count 10 --against base.json`,
@@ -87,6 +88,7 @@ type benchAnswer struct {
 	Cost   float64 // NaN for none
 	Bound  float64 // NaN for none
 	Steps  int64
+	Parts  []benchPart // of what was divided, nil otherwise
 }
 
 // A benchRow is one solver on one instance, as it is saved.
@@ -100,9 +102,10 @@ type benchRow struct {
 	Gap      *float64 `json:"gap"`
 	Known    *float64 `json:"known"`
 	// Wrong says how the answer contradicts what is known.
-	Wrong      string    `json:"wrong,omitempty"`
-	Steps      int64     `json:"steps"`
-	CPUSeconds []float64 `json:"cpuSeconds"` // one a run
+	Wrong      string      `json:"wrong,omitempty"`
+	Steps      int64       `json:"steps"`
+	CPUSeconds []float64   `json:"cpuSeconds"` // one a run
+	Assignment []benchPart `json:"assignment,omitempty"`
 }
 
 // benchResults is the answer of caravan bench, and the baseline file.
@@ -225,11 +228,19 @@ func filtered(cases []benchCase, filter string) []benchCase {
 	if filter == "" {
 		return cases
 	}
+	named := func(c benchCase, word string) bool {
+		_, bare, _ := strings.Cut(c.Name, "/")
+		return c.Name == word || bare == word
+	}
+	words := strings.Split(filter, ",")
+	if slices.ContainsFunc(cases, func(c benchCase) bool { return named(c, filter) }) {
+		words = []string{filter} // a name with a comma in it
+	}
 	keep := map[string]bool{}
-	for word := range strings.SplitSeq(filter, ",") {
+	for _, word := range words {
 		exact := false
 		for _, c := range cases {
-			if word != "" && (c.Name == word || path.Base(c.Name) == word) {
+			if word != "" && named(c, word) {
 				keep[c.Name], exact = true, true
 			}
 		}
@@ -303,7 +314,7 @@ func measureCase(ctx context.Context, c benchCase, name string, limit time.Durat
 		return row, err
 	}
 	row.CPUSeconds = []float64{cpuSeconds() - before}
-	row.Status, row.Steps = answer.Status, answer.Steps
+	row.Status, row.Steps, row.Assignment = answer.Status, answer.Steps, answer.Parts
 	row.Cost, row.Bound = finite(answer.Cost), finite(answer.Bound)
 	if row.Cost != nil && row.Bound != nil {
 		row.Gap = finite(0)

@@ -78,7 +78,7 @@ func (c *chainBench) bottleneck(name, key string, backward bool, cut cutter, spe
 	}
 	c.add(name, key, func(ctx context.Context) (benchAnswer, error) {
 		s, err := cut(ctx, chain, speeds)
-		return benchAnswer{Status: proved(s.Proved), Cost: s.Bottleneck, Bound: s.Bound}, err
+		return benchAnswer{Status: proved(s.Proved), Cost: s.Bottleneck, Bound: s.Bound, Parts: stageParts(c.layers, s)}, err
 	})
 }
 
@@ -113,7 +113,8 @@ func (c *chainBench) twoWay(slower, uplink, images float64) {
 	key := fmt.Sprintf("edge-cloud 2-way cut, device %gx slower, result return free/uplink %g Mbit/s", slower, uplink)
 	c.add(name, key, func(ctx context.Context) (benchAnswer, error) {
 		cut, err := partition.TwoWay(ctx, s)
-		return benchAnswer{Status: proved(err == nil), Cost: cut.Cost, Bound: cut.Cost}, err
+		layer := func(v int) string { return c.layers[v].Name }
+		return benchAnswer{Status: proved(err == nil), Cost: cut.Cost, Bound: cut.Cost, Parts: cutParts(cut, layer, "device", "cloud")}, err
 	})
 }
 

@@ -17,7 +17,6 @@ import (
 	"caravan/solver"
 	"caravan/solver/bins"
 	"caravan/solver/gap"
-	"caravan/solver/partition"
 	"caravan/workloads/instances"
 )
 
@@ -146,7 +145,7 @@ func fileCases(fsys fs.FS, name string, answers map[string]float64) ([]benchCase
 		if err != nil {
 			return nil, err
 		}
-		return []benchCase{layerCase(base, g, known(base))}, nil
+		return layerCases(base, g, known(base)), nil
 	case path.Ext(name) == ".csv":
 		layers, err := instances.ReadLayerChain(bytes.NewReader(data), name)
 		switch {
@@ -212,16 +211,6 @@ func binsCase(b instances.BinPacking, known float64) benchCase {
 		return benchAnswer{Status: proved(r.Proved), Cost: float64(len(r.Bins)), Bound: float64(r.Bound), Steps: r.Steps}, nil
 	}
 	return c
-}
-
-func layerCase(name string, g *instances.LayerGraph, known float64) benchCase {
-	return benchCase{
-		Name: "dnn/" + name, Unit: "ms", Known: known, Proved: true, Solvers: []string{"partition"},
-		Run: func(ctx context.Context, _ string, _ time.Duration) (benchAnswer, error) {
-			l, err := partition.MaxLoad(ctx, g, partition.Limits{Ideals: math.MaxInt, Steps: math.MaxInt64})
-			return benchAnswer{Status: proved(l.Proved), Cost: l.Load, Bound: l.Bound, Steps: l.Steps}, err
-		},
-	}
 }
 
 // dirCases reads the instances of a directory; an empty name has none.

@@ -22,6 +22,9 @@ func (a *app) printBench(r, base *benchResults, format string) error {
 		return a.writeBenchCSV(r)
 	}
 	a.printBenchRows(r)
+	if len(r.Rows) == 1 {
+		a.printParts(r.Rows[0].Assignment)
+	}
 	a.printRatios(r)
 	if base != nil {
 		a.printAgainst(r, base)
