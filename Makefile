@@ -86,10 +86,31 @@ profile:
 .PHONY: validate
 validate:
 	@$(GO) build -o bin/caravan ./cmd/caravan
-	for s in chain-light chain-medium chain-heavy dag priorities slow-link contended; do \
+	for s in $(VALIDATED); do \
 	  $(RUNAS) bin/caravan validate validate-$$s --cluster local --calibrate --repeat 3 --duration 15s --figures bin/validate/$$s --out bin/validate/saved $(VALIDATEFLAGS) || exit; \
 	done
 	bin/caravan plot bin/validate/saved/*.json --out bin/validate
+
+# The same on real clusters of this machine, each scenario on one of its own with
+# its links emulated: about nine and eleven minutes. docs/clusters.md has results;
+# VALIDATEFLAGS="--work burn" wants a core for every node.
+.PHONY: cluster-nomad-validate cluster-kubernetes-validate
+VALIDATED := chain-light chain-medium chain-heavy dag priorities slow-link contended
+VALIDATE  := validate --calibrate --repeat 3 --duration 15s --work hold -y
+
+cluster-nomad-validate: cluster-build
+	for s in $(VALIDATED); do \
+	  $(CLUSTER) with nomad --name cvm --scenario validate-$$s -- $(RUNAS) bin/caravan $(VALIDATE) --cluster nomad --emulated cvm \
+	    --figures bin/validate/nomad/$$s --out bin/validate/nomad/saved $(VALIDATEFLAGS) validate-$$s || exit; \
+	done
+	bin/caravan plot bin/validate/nomad/saved/*.json --out bin/validate/nomad
+
+cluster-kubernetes-validate: cluster-build
+	for s in $(VALIDATED); do \
+	  $(CLUSTER) with kubernetes --name cvm --image $(AGENTIMAGE)=bin/caravan --scenario validate-$$s -- $(RUNAS) bin/caravan $(VALIDATE) --cluster kubernetes --image $(AGENTIMAGE) --emulated cvm \
+	    --figures bin/validate/kubernetes/$$s --out bin/validate/kubernetes/saved $(VALIDATEFLAGS) validate-$$s || exit; \
+	done
+	bin/caravan plot bin/validate/kubernetes/saved/*.json --out bin/validate/kubernetes
 
 # Real clusters on this Linux machine, as root: one server and three clients
 # in network namespaces, their programs built once and cached. CLUSTERFLAGS
