@@ -165,10 +165,16 @@ func (t *tree) solve(ctx context.Context, p *solver.Problem) float64 {
 	}
 	t.progress(lower)
 	t.rebuild(ctx, 300+20*ops)
-	lower = t.cutRounds(ctx, lower)
+	lower = t.cutRounds(ctx, lower, effort{rounds: 300, patience: 10, share: 0.005})
+	if (t.cost-lower)/math.Abs(t.cost) > 0.01 && len(t.m.items) < partsFrom {
+		t.rebuild(ctx, 200*ops)
+	} else {
+		t.rebuild(ctx, 300+20*ops)
+	}
 	if lower > t.below() {
 		return t.cost
 	}
+	t.fix(t.below())
 	t.permitted = slices.Clone(t.p.permit)
 	t.rework(ctx, 6)
 	bound := t.search(ctx, &vertex{lower: lower, permit: slices.Clone(t.p.permit), tried: math.Inf(1)})
@@ -202,10 +208,16 @@ func (t *tree) rebuild(ctx context.Context, steps int) {
 	t.better(paths, cost)
 }
 
-// cutRounds tightens the root.
-func (t *tree) cutRounds(ctx context.Context, lower float64) float64 {
-	slow := 0
-	for round := 0; round < 300 && lower <= t.below() && ctx.Err() == nil; round++ {
+// effort says how long cuts are added: for so many rounds at most, and until
+// more than patience of them have closed less than a share of the gap each.
+type effort struct {
+	rounds, patience int
+	share            float64
+}
+
+// cutRounds adds cuts to the root and returns its bound.
+func (t *tree) cutRounds(ctx context.Context, lower float64, e effort) float64 {
+	for round, slow := 0, 0; round < e.rounds && slow <= e.patience && lower <= t.below() && ctx.Err() == nil; round++ {
 		t.fix(t.below())
 		t.round()
 		if t.separate(60) == 0 {
@@ -217,19 +229,9 @@ func (t *tree) cutRounds(ctx context.Context, lower float64) float64 {
 			t.shed()
 		}
 		t.progress(lower)
-		if lower-before < 0.005*(t.below()-before) {
-			if slow++; slow > 10 {
-				break
-			}
+		if lower-before < e.share*(t.below()-before) {
+			slow++
 		}
-	}
-	if (t.cost-lower)/math.Abs(t.cost) > 0.01 && len(t.m.items) < partsFrom {
-		t.rebuild(ctx, 200*len(t.p.allowed))
-	} else {
-		t.rebuild(ctx, 300+20*len(t.p.allowed))
-	}
-	if lower <= t.below() {
-		t.fix(t.below())
 	}
 	return lower
 }

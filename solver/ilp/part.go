@@ -75,9 +75,10 @@ func (t *tree) reconsider(ctx context.Context, chosen []int) (better, done bool)
 	lower := s.lower
 	if lower <= s.below() {
 		lower = max(lower, s.bound(ctx, s.below()))
-		lower = s.cutQuickly(ctx, lower)
+		lower = s.cutRounds(ctx, lower, effort{rounds: 30, patience: 2, share: 0.02})
 	}
 	if lower <= s.below() {
+		s.fix(s.below())
 		s.permitted = slices.Clone(s.p.permit)
 		lower = s.search(ctx, &vertex{lower: lower, permit: slices.Clone(s.p.permit), tried: math.Inf(1)})
 	}
@@ -134,32 +135,6 @@ func (t *tree) left(chosen []int) (free []float64, cost float64) {
 		}
 	}
 	return free, cost
-}
-
-// cutQuickly adds cuts while they help much.
-func (t *tree) cutQuickly(ctx context.Context, lower float64) float64 {
-	slow := 0
-	for round := 0; round < 30 && lower <= t.below() && ctx.Err() == nil; round++ {
-		t.fix(t.below())
-		t.round()
-		if t.separate(60) == 0 {
-			break
-		}
-		before := lower
-		lower = max(lower, t.bound(ctx, t.below()))
-		if len(t.cuts) > 20+2*t.m.nodes {
-			t.shed()
-		}
-		if lower-before < 0.02*(t.below()-before) {
-			if slow++; slow > 2 {
-				break
-			}
-		}
-	}
-	if lower <= t.below() {
-		t.fix(t.below())
-	}
-	return lower
 }
 
 // replace takes new paths for the chosen items when that is cheaper and runs.
