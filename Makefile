@@ -131,7 +131,7 @@ cluster-nomad-stop: cluster-build
 # The suite of backends, and decisions compared, on a cluster of its own with
 # TLS and access control lists, which is stopped at the end.
 cluster-nomad-test: cluster-build
-	$(CLUSTER) with nomad --secure --name cvtest -- env CARAVAN_TEST_NOMAD=1 CARAVAN_TEST_EXEC=/caravan $(GO) test -count=1 -v -run OnACluster ./runner/nomad ./cmd/caravan
+	$(CLUSTER) with nomad --secure --name cvtest -- env CARAVAN_TEST_NOMAD=1 CARAVAN_TEST_EXEC=/caravan $(GO) test -p 1 -count=1 -v -run OnACluster ./runner/nomad ./cmd/caravan
 
 # Agents, links, machines and commands that fail while requests are under way:
 # what exists before, during and after each, and a link that gets slow under
@@ -150,7 +150,7 @@ cluster-kubernetes-stop: cluster-build
 	$(CLUSTER) stop cvk
 
 cluster-kubernetes-test: cluster-build
-	$(CLUSTER) with kubernetes --name cvktest --image $(AGENTIMAGE)=bin/caravan -- env CARAVAN_TEST_KUBERNETES_IMAGE=$(AGENTIMAGE) $(GO) test -count=1 -v -run OnACluster ./runner/kubernetes
+	$(CLUSTER) with kubernetes --name cvktest --image $(AGENTIMAGE)=bin/caravan -- env CARAVAN_TEST_KUBERNETES_IMAGE=$(AGENTIMAGE) $(GO) test -p 1 -count=1 -v -run OnACluster ./runner/kubernetes
 	$(CLUSTER) with kubernetes --name cvktest --varied 9 -- env CARAVAN_TEST_KUBERNETES=1 $(GO) test -count=1 -v -run PodDecisionsOnACluster ./cmd/caravan
 
 clean:

@@ -216,7 +216,7 @@ func (b *Backend) healthy(ctx context.Context, address string) error {
 
 // Addresses lists where the running agents listen.
 func (b *Backend) Addresses(ctx context.Context, run string) (map[string]runner.Address, error) {
-	allocs, err := b.newest(ctx, run)
+	allocs, err := b.newest(ctx, jobPrefix+run)
 	if err != nil {
 		return nil, err
 	}

@@ -30,26 +30,16 @@ func (b *Backend) jobs(ctx context.Context, run string) ([]*api.JobListStub, err
 	return list, nil
 }
 
-// newest lists the latest allocation of each agent of a run.
-func (b *Backend) newest(ctx context.Context, run string) ([]*api.AllocationListStub, error) {
-	jobs, err := b.jobs(ctx, run)
+// newest lists the latest allocation of each group of a job.
+func (b *Backend) newest(ctx context.Context, job string) ([]*api.AllocationListStub, error) {
+	allocs, _, err := b.client.Jobs().Allocations(job, false, query(ctx))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("allocations of job %s: %w", job, err)
 	}
-	var list []*api.AllocationListStub
-	for _, j := range jobs {
-		allocs, _, err := b.client.Jobs().Allocations(j.ID, false, query(ctx))
-		if err != nil {
-			return nil, fmt.Errorf("allocations of job %s: %w", j.ID, err)
-		}
-		slices.SortFunc(allocs, func(x, y *api.AllocationListStub) int {
-			return cmp.Or(cmp.Compare(x.TaskGroup, y.TaskGroup), cmp.Compare(y.CreateIndex, x.CreateIndex))
-		})
-		list = append(list, slices.CompactFunc(allocs, func(x, y *api.AllocationListStub) bool {
-			return x.TaskGroup == y.TaskGroup
-		})...)
-	}
-	return list, nil
+	slices.SortFunc(allocs, func(x, y *api.AllocationListStub) int {
+		return cmp.Or(cmp.Compare(x.TaskGroup, y.TaskGroup), cmp.Compare(y.CreateIndex, x.CreateIndex))
+	})
+	return slices.CompactFunc(allocs, func(x, y *api.AllocationListStub) bool { return x.TaskGroup == y.TaskGroup }), nil
 }
 
 // Status lists the agents of a run, or of all.
@@ -60,7 +50,7 @@ func (b *Backend) Status(ctx context.Context, run string) ([]runner.Agent, error
 	}
 	var list []runner.Agent
 	for _, j := range jobs {
-		allocs, err := b.newest(ctx, j.Meta[runMeta])
+		allocs, err := b.newest(ctx, j.ID)
 		if err != nil {
 			return nil, err
 		}
