@@ -33,7 +33,7 @@ func (f *File) solve(w *workloads.Workload) SolveSpec {
 		MaxSteps: f.Solve.MaxSteps, Policy: f.Solve.Policy,
 	}
 	if s.Solver == "" {
-		s.Solver = s.fitting(w)
+		s.Solver = s.fitting(w, len(w.Jobs) > 0 && f.ControlPlane == nil && !w.Arriving())
 	}
 	if s.Objective == "" {
 		s.Objective = "latency"
@@ -45,10 +45,13 @@ func (f *File) solve(w *workloads.Workload) SolveSpec {
 }
 
 // fitting is the solver for what is asked when none is named: one that knows
-// the objective, and any objective is known to local.
-func (s *SolveSpec) fitting(w *workloads.Workload) string {
+// the objective, and any objective is known to local. Standing jobs are placed
+// beforehand as pipelines are, and not by an orchestrator during the run.
+func (s *SolveSpec) fitting(w *workloads.Workload, standing bool) string {
 	sole := len(s.Also) == 0 && len(s.Limits) == 0
 	switch {
+	case len(w.Pipelines) > 0 && standing:
+		return "local" // which places both kinds
 	case len(w.Pipelines) > 0 && sole && (s.Objective == "" || s.Objective == "latency"),
 		len(w.Pipelines) == 1 && len(w.Jobs) == 0 && sole && s.Objective == "throughput":
 		return "chaincut"

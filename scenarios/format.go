@@ -261,8 +261,8 @@ type Solve struct {
 	// Solver by name; caravan solve --help lists them. The default is
 	// chaincut for latency, and for the throughput of one pipeline; binpack
 	// when there are only jobs, and nomad when they ask for ports, cores,
-	// devices, distances or preferences; local for any other objective, and
-	// with also or limits.
+	// devices, distances or preferences; local for any other objective, with
+	// also or limits, and for pipelines beside standing jobs.
 	Solver string `json:"solver,omitempty"`
 	// Objective to minimise: latency (mean over pipelines, weighted by their
 	// rates, on idle machines), worst-latency, queueing-latency (the same mean

@@ -240,3 +240,11 @@ func (j Job) Prefers() bool {
 	}
 	return prefers
 }
+
+// Arriving reports whether jobs come or go during a run: then they are placed
+// as they arrive, and not by a solver beforehand.
+func (w *Workload) Arriving() bool {
+	return slices.ContainsFunc(w.Jobs, func(j Job) bool {
+		return j.SubmitAt > 0 || slices.ContainsFunc(j.Groups, func(g Group) bool { return g.Duration > 0 })
+	})
+}

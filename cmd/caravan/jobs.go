@@ -46,22 +46,6 @@ func newPolicy(s *scenarios.Scenario, solver string, list []workloads.Job, repli
 	return online.New(s.Topology, online.Options{Policy: online.Policy(name), Rand: rand.New(&stream), Typical: online.Gather(typical)})
 }
 
-// arriving reports whether jobs come or go during the run: then they are
-// placed as they arrive, and not by the solver beforehand.
-func arriving(list []workloads.Job) bool {
-	for i := range list {
-		if list[i].SubmitAt > 0 {
-			return true
-		}
-		for _, g := range list[i].Groups {
-			if g.Duration > 0 {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // withoutJobs is the scenario as the solver sees it when its jobs arrive later.
 func withoutJobs(s *scenarios.Scenario) *scenarios.Scenario {
 	static := *s

@@ -34,7 +34,7 @@ func rerun(r *results.Run, dir string) (*plan, error) {
 		if err := p.takeControl(r.Stamp.Solver); err != nil {
 			return nil, err
 		}
-	} else if arriving(s.Workload.Jobs) {
+	} else if s.Workload.Arriving() {
 		p.arriving = s.Workload.Jobs
 		p.scenario = withoutJobs(s)
 	}

@@ -80,7 +80,7 @@ func solve(ctx context.Context, s *scenarios.Scenario, ask asked) (*plan, error)
 		if err := p.takeControl(ask.solver); err != nil {
 			return nil, err
 		}
-	} else if arriving(s.Workload.Jobs) {
+	} else if s.Workload.Arriving() {
 		p.arriving = s.Workload.Jobs
 		p.scenario = withoutJobs(s)
 	}
