@@ -287,7 +287,7 @@ func (m *mirror) compare(spec *workloads.Job, v nomad.Verdict) {
 			for _, p := range v.Placed {
 				if p.Group == spec.Groups[g].Name && p.Attempt == all[n] {
 					evicted += len(p.Evicted)
-					m.instance(spec, g, p, beside(v.Placed, p))
+					m.instance(spec, g, p)
 				}
 			}
 			if why, ok := v.Unplaced[spec.Groups[g].Name]; ok && n >= len(all)-1 {
@@ -314,7 +314,7 @@ func (m *mirror) refused(spec *workloads.Job, g int, why string) {
 		return
 	}
 	known := ""
-	if len(d.Evict) > 0 && len(m.plan.Placements) > 0 {
+	if m.overfills(spec, g) {
 		known = ignoresOwn
 	}
 	reason := fmt.Sprintf("%s there; here it evicts %d", why, len(d.Evict))
@@ -331,7 +331,7 @@ func (t *tally) disagree(spec *workloads.Job, g, index int, server, caravan, rea
 // compared, by scorer, then the choice among these nodes, then the evictions.
 // Only these nodes are compared, since which ones a service looks at is the
 // luck of the server's shuffle.
-func (m *mirror) instance(spec *workloads.Job, g int, p nomad.Placed, known string) {
+func (m *mirror) instance(spec *workloads.Job, g int, p nomad.Placed) {
 	m.answer.Instances++
 	var looked []topology.NodeID
 	for _, s := range p.Scores {
@@ -339,9 +339,6 @@ func (m *mirror) instance(spec *workloads.Job, g int, p nomad.Placed, known stri
 	}
 	d, ok := m.chain.Select(g, binpack.Options{Only: looked})
 	reason := ""
-	if m.chain.Explain().Evicting && m.placesOn(looked) {
-		known = ignoresOwn
-	}
 	if !ok {
 		reason = "Caravan finds none of the compared nodes feasible: " + m.chain.Explain().String()
 	} else {
@@ -351,6 +348,7 @@ func (m *mirror) instance(spec *workloads.Job, g int, p nomad.Placed, known stri
 	if reason == "" && choice != p.Node && math.Abs(d.Score-finalOf(p, p.Node)) > scoreTolerance {
 		reason = fmt.Sprintf("score %.4f there and %.4f here", finalOf(p, p.Node), d.Score)
 	}
+	known := m.cause(spec, g, p)
 	if less := m.follow(spec, g, p); reason == "" {
 		reason = less
 	}
@@ -359,34 +357,6 @@ func (m *mirror) instance(spec *workloads.Job, g int, p nomad.Placed, known stri
 		return
 	}
 	m.answer.Agreed++
-}
-
-// ignoresOwn is why a node may fit there and not here: looking for evictions,
-// the server forgets the room that instances of the same job were given before
-// (preemption.go, SetCandidates). Its applier then refuses the plan, and after
-// some attempts the server gives up.
-const ignoresOwn = "the server forgets what the same job was just given on the node"
-
-// refusedBeside is why the server may have seen a plan that nobody knows: it
-// keeps no record of where the instances were that its applier refused.
-const refusedBeside = "another part of the same plan was refused, and is not on record"
-
-// beside is refusedBeside if an instance that was decided before p in the same
-// plan, one of a lower number or perhaps of another group, was applied later.
-func beside(list []nomad.Placed, p nomad.Placed) string {
-	for _, q := range list {
-		if q.Attempt > p.Attempt && (q.Group != p.Group || q.Index < p.Index) {
-			return refusedBeside
-		}
-	}
-	return ""
-}
-
-// placesOn reports whether the job has instances on one of the nodes, from this
-// plan or from an earlier attempt.
-func (m *mirror) placesOn(nodes []topology.NodeID) bool {
-	return slices.ContainsFunc(m.plan.Placements, func(a cluster.Allocation) bool { return slices.Contains(nodes, a.Node) }) ||
-		slices.ContainsFunc(m.state.Of(m.plan.Job), func(a cluster.AllocID) bool { return slices.Contains(nodes, m.state.Alloc(a).Node) })
 }
 
 // finalOf is the server's score of a node.

@@ -47,11 +47,17 @@ func Distance(ask, use cluster.Amount) float64 {
 // memory and disk, groups of candidates by rising priority, and within one the
 // allocation that is nearest to what is still asked. Ties go to the allocation
 // listed first. Its zero value is ready.
-type Greedy struct{}
+type Greedy struct {
+	// ForgetsOwn counts the room of the asking job's own allocations as free, as
+	// upstream does (SetCandidates leaves them out of what the node holds): the
+	// victims may then be too few, and the applier of plans refuses.
+	ForgetsOwn bool
+}
 
 // Evict implements solver.Evictor.
-func (Greedy) Evict(r solver.EvictRequest) ([]*cluster.Allocation, bool) {
+func (g Greedy) Evict(r solver.EvictRequest) ([]*cluster.Allocation, bool) {
 	s := newSearch(r)
+	s.forgetsOwn = g.ForgetsOwn
 	for i := range r.Ask.Networks {
 		if !s.network(i) {
 			return nil, false
@@ -74,6 +80,8 @@ type search struct {
 	on      []*cluster.Allocation // what remains
 	victims []*cluster.Allocation
 	evicted map[evictionKey]int // by the plan so far
+
+	forgetsOwn bool
 }
 
 // evictionKey names the group of a job.
@@ -132,11 +140,17 @@ func (s *search) groups(keep func(*cluster.Allocation) bool) [][]*cluster.Alloca
 	return out
 }
 
-// free is what the machine has left beside what remains on it.
-func (s *search) free() cluster.Amount {
+// free is what the search takes the machine to have left beside what remains.
+func (s *search) free() cluster.Amount { return s.beside(s.forgetsOwn) }
+
+// beside is what the machine has left beside what remains on it, the asking
+// job's own allocations included or not.
+func (s *search) beside(forgetsOwn bool) cluster.Amount {
 	free := s.Machine.Capacity
 	for _, a := range s.on {
-		free = free.Less(a.Amount)
+		if !forgetsOwn || a.Job != s.Job {
+			free = free.Less(a.Amount)
+		}
 	}
 	return free
 }
@@ -150,10 +164,10 @@ func (s *search) fits() bool {
 
 // amounts makes room in cpu, memory and disk.
 func (s *search) amounts() bool {
-	free := s.free()
-	if free.Covers(s.Held) {
+	if s.beside(false).Covers(s.Held) {
 		return true
 	}
+	free := s.free()
 	left := s.Held // of the ask
 	var chosen []*cluster.Allocation
 	enough := false

@@ -272,3 +272,15 @@ func fits(r solver.EvictRequest, on []*cluster.Allocation) bool {
 	_, _, _, lacks := r.Ask.Grant(r.Machine, on)
 	return lacks == "" && free.Covers(r.Held)
 }
+
+func TestAForgetfulSearchEvictsTooLittle(t *testing.T) {
+	node := topology.Node{Name: "n", CPU: 1000, Memory: topology.GiB}
+	r := stage(t, node, []holding{{priority: 50, cpu: 400}, {priority: 10, cpu: 300}, {priority: 20, cpu: 300}}, holding{priority: 50, cpu: 500})
+	r.Job = r.On[0].Job
+	victims, ok := preempt.Greedy{}.Evict(r)
+	require.True(t, ok)
+	assert.Len(t, victims, 2)
+	victims, ok = preempt.Greedy{ForgetsOwn: true}.Evict(r)
+	require.True(t, ok)
+	assert.Equal(t, []*cluster.Allocation{r.On[1]}, victims)
+}
