@@ -10,7 +10,7 @@ import (
 // pricing is a scan, and reduced costs rule out single paths.
 
 const (
-	mostPaths = 25_000    // that are listed at once
+	mostPaths = 100_000   // that are listed at once
 	openPaths = 1_000_000 // in all pools that open vertices hold
 )
 
